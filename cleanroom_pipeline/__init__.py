@@ -1,0 +1,1 @@
+"""Marketing data to AWS Clean Rooms: pull or receive, settle, transform, publish, tell."""
