@@ -1,0 +1,80 @@
+"""Functions over Arrow arrays, for what SQL can't say.
+
+Here: mapping Python over the distinct values of a batch, keyed hashes. Not here: which step uses
+which, or DuckDB.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from cleanroom_pipeline.recipe.errors import SecretError
+
+ArrowFunction = Callable[[Any], Any]
+_INNER_PAD, _OUTER_PAD = 0x36, 0x5C
+_ARROW_TYPES = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "BIGINT": pa.int64()}
+
+
+def over_distinct(change: Callable[[str], Any], returns: str = "VARCHAR") -> ArrowFunction:
+    """Return an array function that calls `change` once for each distinct value, never for null."""
+    arrow_type: Any = _ARROW_TYPES[returns]
+
+    def run(values: Any) -> Any:
+        array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        encoded: Any = array.dictionary_encode()
+        changed = [change(value) for value in encoded.dictionary.to_pylist()]
+        return pa.array(changed, arrow_type).take(encoded.indices)
+
+    return run
+
+
+def digest_base64(algorithm: str, key: bytes | None) -> Callable[[str], str]:
+    """Return text -> base64 of the raw digest of its UTF-8; keyed (HMAC) when there is a key."""
+    encode = binascii.b2a_base64
+    if key is not None:
+        return _keyed(algorithm, key)
+
+    def digest(value: str) -> str:
+        hasher = hashlib.new(algorithm, value.encode(), usedforsecurity=False)
+        return encode(hasher.digest(), newline=False).decode("ascii")
+
+    return digest
+
+
+def _keyed(algorithm: str, key: bytes) -> Callable[[str], str]:
+    """Return text -> base64 of its HMAC, as RFC 2104 builds it from two hash states.
+
+    Copying both states costs two thirds of `hmac.HMAC.copy`, which copies three contexts.
+    """
+    empty = hashlib.new(algorithm, usedforsecurity=False)
+    size = empty.block_size
+    short = key if len(key) <= size else hashlib.new(algorithm, key, usedforsecurity=False).digest()
+    padded = short.ljust(size, b"\0")
+    inner, outer = empty.copy(), empty.copy()
+    inner.update(bytes(byte ^ _INNER_PAD for byte in padded))
+    outer.update(bytes(byte ^ _OUTER_PAD for byte in padded))
+    copy_inner, copy_outer, encode = inner.copy, outer.copy, binascii.b2a_base64
+
+    def digest(value: str) -> str:
+        first = copy_inner()
+        first.update(value.encode())
+        second = copy_outer()
+        second.update(first.digest())
+        return encode(second.digest(), newline=False).decode("ascii")
+
+    return digest
+
+
+def hmac_key(secret_string: str) -> bytes:
+    """Return the key in a SecretString: its base64 decoded, DataBrew's rule."""
+    try:
+        key = base64.b64decode(secret_string.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise SecretError("the secret's value is not the base64 of a key, as DataBrew expects")
+    return key
