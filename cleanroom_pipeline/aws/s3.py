@@ -1,0 +1,216 @@
+"""S3: list, read and write objects of the inbound and the transformed bucket.
+
+Here: calls, their paging and their encryption. Not here: what a listing means for a batch.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from botocore.exceptions import ClientError
+
+from cleanroom_pipeline.aws.session import AwsSession
+from cleanroom_pipeline.model import Arrival, TransformedFile
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The current objects under a prefix, and S3's own time when it listed them."""
+
+    objects: tuple[Arrival, ...]
+    at: datetime
+
+
+class ObjectGoneError(LookupError):
+    """An object version that was pinned is no longer there."""
+
+
+def error_code(error: ClientError) -> str:
+    """Return the error code that the service gave, or an empty text."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+class S3Storage(dg.ConfigurableResource[Any]):
+    """The two buckets: inbound, which providers fill, and transformed, which we alone write."""
+
+    session: dg.ResourceDependency[AwsSession]
+    inbound_bucket: str
+    transformed_bucket: str
+    kms_key_arn: str
+
+    @property
+    def client(self) -> "S3Client":
+        """The shared S3 client."""
+        client: S3Client = self.session.client("s3")
+        return client
+
+    @property
+    def encryption(self) -> dict[str, Any]:
+        """What each write says about encryption: SSE-KMS under the project's key.
+
+        Bucket keys are the bucket's own setting: boto3's file transfers can't ask for them.
+        """
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key_arn}
+
+    def list_inbound(self, prefix: str) -> Listing:
+        """List the current version of every object under `prefix`, in key order.
+
+        The time is that of the first page's answer, by S3's clock: an object that came while later
+        pages were read is then never taken to be older than it is.
+        """
+        objects: list[Arrival] = []
+        listed_at: datetime | None = None
+        pages = self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.inbound_bucket, Prefix=prefix
+        )
+        for page in pages:
+            date = page["ResponseMetadata"]["HTTPHeaders"]["date"]
+            listed_at = listed_at or parsedate_to_datetime(date)
+            objects += [
+                Arrival(
+                    key=version["Key"],
+                    version_id=version["VersionId"],
+                    etag=version["ETag"].strip('"'),
+                    size=version["Size"],
+                    last_modified=version["LastModified"].astimezone(UTC),
+                )
+                for version in page.get("Versions", [])
+                if version["IsLatest"]
+            ]
+        if listed_at is None:
+            raise RuntimeError(f"S3 gave no page at all for s3://{self.inbound_bucket}/{prefix}.")
+        return Listing(tuple(sorted(objects)), listed_at)
+
+    def head_inbound(self, key: str, version_id: str | None = None) -> Arrival | None:
+        """Return what is known of an object, its newest version by default; None if it is gone."""
+        pinned: dict[str, Any] = {"VersionId": version_id} if version_id else {}
+        try:
+            head = self.client.head_object(Bucket=self.inbound_bucket, Key=key, **pinned)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+        return Arrival(
+            key=key,
+            version_id=head.get("VersionId", "null"),
+            etag=head["ETag"].strip('"'),
+            size=head["ContentLength"],
+            last_modified=head["LastModified"].astimezone(UTC),
+        )
+
+    def download_inbound(self, arrival: Arrival, path: Path) -> None:
+        """Write the pinned version to `path`; ObjectGoneError if it is no longer there."""
+        try:
+            self.client.download_file(
+                self.inbound_bucket,
+                arrival.key,
+                str(path),
+                ExtraArgs={"VersionId": arrival.version_id},
+            )
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                raise ObjectGoneError(
+                    f"s3://{self.inbound_bucket}/{arrival.key} (version {arrival.version_id}) is "
+                    "pinned by the batch and is gone."
+                ) from error
+            raise
+
+    def copy_inbound(self, arrival: Arrival, key: str) -> None:
+        """Copy the pinned version into the transformed bucket, without the data passing here."""
+        self.client.copy(
+            {
+                "Bucket": self.inbound_bucket,
+                "Key": arrival.key,
+                "VersionId": arrival.version_id,
+            },
+            self.transformed_bucket,
+            key,
+            ExtraArgs=self.encryption,
+        )
+
+    def upload(self, path: Path, key: str) -> TransformedFile:
+        """Write a file to the transformed bucket, encrypted, and return what was written."""
+        self.client.upload_file(
+            str(path), self.transformed_bucket, key, ExtraArgs=dict(self.encryption)
+        )
+        return TransformedFile(key, path.stat().st_size)
+
+    def list_transformed(self, prefix: str) -> tuple[TransformedFile, ...]:
+        """List the objects under `prefix` of the transformed bucket, in key order."""
+        return tuple(
+            TransformedFile(entry["Key"], entry["Size"])
+            for page in self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.transformed_bucket, Prefix=prefix
+            )
+            for entry in page.get("Contents", [])
+        )
+
+    def delete_transformed(self, prefix: str) -> None:
+        """Delete the objects under `prefix` of the transformed bucket; older versions stay."""
+        for file in self.list_transformed(prefix):
+            self.client.delete_object(Bucket=self.transformed_bucket, Key=file.key)
+
+    def kms_key_of(self, key: str) -> str | None:
+        """Return the ARN of the KMS key that an object of the transformed bucket is under."""
+        head = self.client.head_object(Bucket=self.transformed_bucket, Key=key)
+        return head.get("SSEKMSKeyId")
+
+    def range_reader(self, key: str) -> Callable[[int, int], bytes]:
+        """Return a function of start and length that reads a part of one object."""
+        return lambda start, length: self.read_range(key, start, length)
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Read `length` bytes at `start` of an object of the transformed bucket."""
+        answer = self.client.get_object(
+            Bucket=self.transformed_bucket, Key=key, Range=f"bytes={start}-{start + length - 1}"
+        )
+        return answer["Body"].read()
+
+    def put_record(self, key: str, record: Mapping[str, Any]) -> None:
+        """Write a JSON record beside the data; writing the same record again changes nothing."""
+        body = json.dumps(record, indent=1, sort_keys=True).encode()
+        self.client.put_object(
+            Bucket=self.transformed_bucket,
+            Key=key,
+            Body=body,
+            ContentType="application/json",
+            **self.encryption,
+        )
+
+    def put_new_record(self, key: str, record: Mapping[str, Any]) -> bool:
+        """Write a JSON record that nothing may replace; return False where one stands already."""
+        try:
+            self.client.put_object(
+                Bucket=self.transformed_bucket,
+                Key=key,
+                Body=json.dumps(record, indent=1, sort_keys=True).encode(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+                **self.encryption,
+            )
+        except ClientError as error:
+            if error_code(error) in {"PreconditionFailed", "412"}:
+                return False
+            raise
+        return True
+
+    def get_record(self, key: str) -> dict[str, Any] | None:
+        """Read a JSON record; None if there is none."""
+        try:
+            answer = self.client.get_object(Bucket=self.transformed_bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+        record: dict[str, Any] = json.loads(answer["Body"].read())
+        return record

@@ -1,0 +1,40 @@
+"""Secrets Manager: read a secret by name, at run time.
+
+Here: the call, and errors that name the secret and never hold its value. Not here: what is in it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from botocore.exceptions import ClientError
+
+from cleanroom_pipeline.aws.session import AwsSession
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+
+class SecretError(RuntimeError):
+    """A secret can't be read. The message names it and says nothing of its value."""
+
+
+class Secrets(dg.ConfigurableResource[Any]):
+    """Reads secrets; each read is a fresh one, so that a rotated secret serves the next run."""
+
+    session: dg.ResourceDependency[AwsSession]
+
+    def secret_string(self, secret_id: str, version: str | None = None) -> str:
+        """Return the SecretString of `secret_id`, its current version by default."""
+        client: SecretsManagerClient = self.session.client("secretsmanager")
+        pinned: dict[str, Any] = {"VersionId": version} if version else {}
+        try:
+            answer = client.get_secret_value(SecretId=secret_id, **pinned)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise SecretError(
+                f"Secret {secret_id!r} can't be read ({code}). Create it in Secrets Manager, or "
+                "let this role call secretsmanager:GetSecretValue on it."
+            ) from error
+        if "SecretString" not in answer:
+            raise SecretError(f"Secret {secret_id!r} holds binary data; a SecretString is needed.")
+        return answer["SecretString"]

@@ -1,0 +1,75 @@
+"""Fixtures that several test folders share: AWS in this process, and resources bound to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from cleanroom_pipeline.aws.dynamodb import KeyedTable
+from cleanroom_pipeline.aws.s3 import S3Storage
+from cleanroom_pipeline.aws.session import AwsSession
+from cleanroom_pipeline.aws.sqs import InboundQueue
+from cleanroom_pipeline.ledger import Ledger
+
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsSession]:
+    """An empty AWS account in this process, and a session with it."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield AwsSession(region=REGION)
+
+
+@pytest.fixture
+def ledger(aws: AwsSession) -> Ledger:
+    """An empty ledger."""
+    boto3.client("dynamodb", region_name=REGION).create_table(
+        TableName="ledger",
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return Ledger(table=KeyedTable(session=aws, table_name="ledger"))
+
+
+@pytest.fixture
+def storage(aws: AwsSession) -> S3Storage:
+    """Both buckets, versioned and empty."""
+    client: Any = boto3.client("s3", region_name=REGION)
+    for bucket in ("inbound", "transformed"):
+        client.create_bucket(Bucket=bucket)
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
+    return S3Storage(
+        session=aws, inbound_bucket="inbound", transformed_bucket="transformed", kms_key_arn=key
+    )
+
+
+@pytest.fixture
+def inbound_queue(aws: AwsSession, storage: S3Storage) -> InboundQueue:
+    """A queue that hears of every object in the inbound bucket."""
+    client: Any = boto3.client("sqs", region_name=REGION)
+    url = client.create_queue(QueueName="inbound")["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    storage.client.put_bucket_notification_configuration(
+        Bucket="inbound",
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": arn["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+    return InboundQueue(session=aws, queue_url=url)
