@@ -1,0 +1,68 @@
+"""What S3's notifications say.
+
+Here: reading a message's body, and finding the connector that a key belongs to. Not here: queues.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from urllib.parse import unquote_plus
+
+
+class MessageError(ValueError):
+    """A message is no S3 notification. Its content is not repeated: it could be anything."""
+
+
+class OverlapError(ValueError):
+    """Two connectors would both take the same objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedObject:
+    """An object that a notification says was created; the version id is often left out."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+def created_objects(body: str) -> tuple[CreatedObject, ...]:
+    """Read a notification; `s3:TestEvent` and events of other kinds give nothing.
+
+    Keys come URL-encoded with `+` for a blank:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    try:
+        document = json.loads(body)
+        if document.get("Event") == "s3:TestEvent":
+            return ()
+        return tuple(
+            CreatedObject(
+                bucket=record["s3"]["bucket"]["name"],
+                key=unquote_plus(record["s3"]["object"]["key"]),
+                version_id=record["s3"]["object"].get("versionId"),
+            )
+            for record in document["Records"]
+            if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MessageError(
+            f"A message of the inbound queue is no S3 notification ({type(error).__name__})."
+        ) from None
+
+
+def connector_of(key: str, prefixes: Mapping[str, str]) -> str | None:
+    """Return the connector whose inbound prefix the key is under; `prefixes` is name to prefix."""
+    return next((name for name, prefix in prefixes.items() if key.startswith(prefix)), None)
+
+
+def check_prefixes(prefixes: Iterable[tuple[str, str]]) -> None:
+    """Raise OverlapError where one connector's prefix holds another's."""
+    ordered = sorted((prefix, name) for name, prefix in prefixes)
+    for (outer, one), (inner, other) in pairwise(ordered):
+        if inner.startswith(outer):
+            raise OverlapError(
+                f"Connectors {one} ({outer!r}) and {other} ({inner!r}) have inbound prefixes of "
+                "which one holds the other: an object would belong to both. Give each its own."
+            )
