@@ -1,0 +1,43 @@
+"""Names and settings of what we make in DataBrew, and what its states mean to us.
+
+Here: pure functions from a batch to names and format options. Not here: calls, or waiting.
+"""
+
+from typing import Any
+
+from cleanroom_pipeline.external_runs import States
+from cleanroom_pipeline.recipe.files import FileFormat
+
+# botocore's DataBrew model, shape JobRunState; a test holds this against it.
+JOB_RUN_STATES = States(
+    service="DataBrew",
+    going=frozenset({"STARTING", "RUNNING", "STOPPING"}),
+    good=frozenset({"SUCCEEDED"}),
+    bad=frozenset({"FAILED", "TIMEOUT", "STOPPED"}),
+)
+ADOPTABLE_STATES = frozenset({"STARTING", "RUNNING"})
+
+FORMATS: dict[str, str] = {"csv": "CSV", "jsonl": "JSON", "parquet": "PARQUET"}
+
+
+def job_name(connector: str, batch_id: str) -> str:
+    """Return the name of the job, and of its dataset: one per batch, so that a start can adopt."""
+    return f"{connector}-{batch_id}"
+
+
+def recipe_name(connector: str, recipe_sha256: str) -> str:
+    """Return the recipe's name: it tells the content, so that a published one never changes."""
+    return f"{connector}-{recipe_sha256[:12]}"
+
+
+def dataset_format(file_format: FileFormat) -> dict[str, Any]:
+    """Return `Format` and `FormatOptions` of CreateDataset."""
+    request: dict[str, Any] = {"Format": FORMATS[file_format.kind]}
+    if file_format.kind == "csv":
+        request["FormatOptions"] = {
+            "Csv": {"Delimiter": file_format.delimiter, "HeaderRow": file_format.header}
+        }
+    elif file_format.kind == "jsonl":
+        # MultiLine false is what DataBrew calls JSON Lines.
+        request["FormatOptions"] = {"Json": {"MultiLine": False}}
+    return request

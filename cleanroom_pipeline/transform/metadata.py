@@ -1,0 +1,57 @@
+"""What the Dagster UI shows of a transformation.
+
+Here: from records, a schema and a recipe to Dagster's reserved metadata. Not here: any row's value.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import pyarrow as pa
+
+from cleanroom_pipeline.model import ROWS_IN_METADATA, Stage, TransformedBatch, asset_path
+from cleanroom_pipeline.recipe import Recipe
+from cleanroom_pipeline.recipe.lineage import column_lineage
+
+
+def write_id_of(run: dg.DagsterRun, retry_number: int) -> str:
+    """Return the name of what one attempt writes under: no two attempts share it."""
+    return f"{run.run_id[:8]}-{retry_number}"
+
+
+def lineage_of(
+    connector: str, recipe: Recipe, input_columns: Sequence[str]
+) -> dg.TableColumnLineage:
+    """Return Dagster's column lineage from the inbound files to the transformed table."""
+    inbound = dg.AssetKey(asset_path(connector, Stage.INBOUND_FILES))
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(inbound, source) for source in sorted(origin.columns)]
+            for column, origin in column_lineage(recipe, input_columns).items()
+        }
+    )
+
+
+def transformed_metadata(
+    transformed: TransformedBatch,
+    schema: pa.Schema,
+    recipe: Recipe,
+    input_columns: Sequence[str],
+) -> Mapping[str, dg.MetadataValue]:
+    """Return the metadata of `transformed_table`."""
+    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
+    metadata = {
+        ROWS_IN_METADATA: dg.MetadataValue.int(transformed.rows_in),
+        "dagster/partition_row_count": dg.MetadataValue.int(transformed.rows_out),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(
+            lineage_of(transformed.connector, recipe, input_columns)
+        ),
+        "dagster/uri": dg.MetadataValue.url(transformed.location),
+        "files": dg.MetadataValue.int(len(transformed.files)),
+        "bytes": dg.MetadataValue.int(sum(file.size for file in transformed.files)),
+        "engine": dg.MetadataValue.text(transformed.engine.value),
+        "recipe_sha256": dg.MetadataValue.text(transformed.recipe_sha256),
+    }
+    if transformed.external_run_id:
+        metadata["databrew_run_id"] = dg.MetadataValue.text(transformed.external_run_id)
+    return metadata
