@@ -1,0 +1,207 @@
+"""What people are told about a run, in words and in attributes that machines filter by.
+
+Here: pure functions from facts to a message within SNS's limits. Not here: how facts are gathered.
+No message holds a row's value or a secret: the text of an error is passed on only where the error
+is one of ours. Such a text may name files and columns, and repeats what DataBrew or AppFlow says;
+as people write addresses into those too, a word with an `@` is never passed on.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cleanroom_pipeline.model import Stage
+
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: a subject has less than 100
+# characters; text and attributes together have at most 256 KiB.
+LONGEST_SUBJECT = 99
+LONGEST_TEXT_BYTES = 200_000
+LONGEST_ATTRIBUTE = 1_000
+LONGEST_REASON = 2_000
+
+SAFE_ERRORS = frozenset(
+    {
+        "CredentialsError",
+        "EngineError",
+        "ExternalRunError",
+        "FileReadError",
+        "LedgerError",
+        "ManifestError",
+        "MissingDatabaseError",
+        "MissingRecordError",
+        "MixedFormatsError",
+        "NotReadyError",
+        "ObjectGoneError",
+        "OutOfMemoryError",
+        "PublishError",
+        "RecipeError",
+        "RunDeadlineError",
+        "SchemaMismatchError",
+        "SecretError",
+        "TableChangedError",
+        "TokenError",
+        "UnknownKindError",
+        "UnknownStateError",
+        "UnmappableTypeError",
+        "UnmaskableValueError",
+    }
+)
+
+
+_UNTOLD = "see the run: the text of this error may hold data"
+_WORD = re.compile(r"\S+")
+_AT_SIGNS = ("@", "%40")
+_CONTROLS = {code: "?" for code in (*range(32), 127) if chr(code) not in "\t\n"}
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    PUBLISHED = "published"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Which step failed, and how: the class of the error and, if it is one of ours, its text.
+
+    `step` is empty where the run failed outside its steps.
+    """
+
+    step: str
+    error: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of a run that ended."""
+
+    outcome: Outcome
+    run_id: str
+    job: str
+    connector: str
+    batch_id: str | None = None
+    rows_in: int | None = None
+    rows_out: int | None = None
+    table: str | None = None
+    superseded_by: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as SNS takes it."""
+
+    subject: str
+    text: str
+    attributes: dict[str, str]
+
+
+def printable(text: str, longest: int) -> str:
+    """Return the text in printable ASCII, on one line, cut to `longest`."""
+    kept = "".join(c if c.isascii() and c.isprintable() else "?" for c in " ".join(text.split()))
+    return kept if len(kept) <= longest else kept[: longest - 3] + "..."
+
+
+def without_addresses(text: str) -> str:
+    """Return the text with `(address)` for each word that may be or hold an e-mail address."""
+    return _WORD.sub(
+        lambda word: "(address)" if any(sign in word[0] for sign in _AT_SIGNS) else word[0], text
+    )
+
+
+def stage_of(step: str) -> str:
+    """Return the stage that a step key belongs to: `shop__glue_table` is of `glue_table`."""
+    return step.partition(".")[0].rpartition("__")[2]
+
+
+def build_message(facts: RunFacts) -> Message:
+    """Return the message: subject, text for people, attributes for filters."""
+    what = f"{facts.connector} {facts.outcome.value}"
+    subject = f"Clean room pipeline: {what}" + (
+        f", batch {facts.batch_id}" if facts.batch_id else ""
+    )
+    text = "\n".join(_lines(facts)).translate(_CONTROLS)
+    return Message(
+        subject=printable(subject, LONGEST_SUBJECT),
+        text=text.encode(errors="replace")[:LONGEST_TEXT_BYTES].decode(errors="ignore"),
+        attributes=_attributes(facts),
+    )
+
+
+def _lines(facts: RunFacts) -> list[str]:
+    lines = [_headline(facts), ""]
+    if facts.batch_id:
+        lines.append(f"Batch: {facts.batch_id}")
+    if facts.table:
+        shown = f", which goes on showing the newer {facts.superseded_by}"
+        lines.append(f"Table: {facts.table}{shown if facts.superseded_by else ''}")
+    if facts.rows_in is not None and facts.rows_out is not None:
+        lines.append(f"Rows:  {facts.rows_in} in, {facts.rows_out} out")
+    lines += _failure_lines(facts)
+    lines += [f"Run:   {facts.run_id} of {facts.job}", "", _advice(facts)]
+    return lines
+
+
+def _failure_lines(facts: RunFacts) -> list[str]:
+    failure = facts.failure
+    if facts.outcome is Outcome.PUBLISHED:
+        return []
+    if failure is None:
+        return (
+            ["Why:   see the run: no step of it failed"] if facts.outcome is Outcome.FAILED else []
+        )
+    lines = [f"Stage: {stage_of(failure.step)}"] if failure.step else []
+    if facts.outcome is Outcome.FAILED:
+        why = without_addresses(failure.reason or "") or _UNTOLD
+        lines += [f"Error: {failure.error}", f"Why:   {why}"]
+    return lines
+
+
+def _headline(facts: RunFacts) -> str:
+    if facts.outcome is Outcome.PUBLISHED:
+        return f"A batch of {facts.connector} went through."
+    ended = "failed" if facts.outcome is Outcome.FAILED else "was cancelled"
+    return f"A run of {facts.connector} {ended}; {_table_now(facts)}"
+
+
+def _table_now(facts: RunFacts) -> str:
+    """Say what readers see: of a run that ended while it published, that is not known."""
+    if facts.table:
+        return "its table was published before."
+    failure = facts.failure
+    if failure and (stage_of(failure.step) != Stage.GLUE_TABLE or failure.reason):
+        return "the earlier table is unchanged."
+    return "`cleanroom status` tells which batch its table shows."
+
+
+def _advice(facts: RunFacts) -> str:
+    """Say what to do; a partition key comes from outside, and people paste what they are told."""
+    if facts.outcome is Outcome.PUBLISHED:
+        return "Nothing is to be done."
+    first = "put right what the run's error names, and "
+    next_ = f"Next: {first if facts.outcome is Outcome.FAILED else ''}"
+    if not facts.batch_id:
+        return f"{next_}launch {facts.job} again."
+    return (
+        f"{next_}run the batch again:\ndagster job backfill -w workspace.yaml -j {facts.job} "
+        f"--partitions {shlex.quote(facts.batch_id)}"
+    )
+
+
+def _attributes(facts: RunFacts) -> dict[str, str]:
+    failure = facts.failure
+    attributes = {
+        "Source": facts.job,
+        "PipelineResult": facts.outcome.value,
+        "Cause": failure.error if failure else None,
+        "connector": facts.connector,
+        "outcome": facts.outcome.value,
+        "batch": facts.batch_id,
+        "stage": stage_of(failure.step) if failure else None,
+    }
+    shown = {name: printable(value or "", LONGEST_ATTRIBUTE) for name, value in attributes.items()}
+    return {name: value for name, value in shown.items() if value}

@@ -1,0 +1,150 @@
+import importlib
+import pkgutil
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cleanroom_pipeline
+from cleanroom_pipeline.notify.message import (
+    SAFE_ERRORS,
+    Failure,
+    Outcome,
+    RunFacts,
+    build_message,
+    stage_of,
+)
+
+BATCH = "20261124T120000Z-00000001"
+PUBLISHED = RunFacts(
+    Outcome.PUBLISHED,
+    run_id="r1",
+    job="shop__batch_job",
+    connector="shop",
+    batch_id=BATCH,
+    rows_in=10,
+    rows_out=9,
+    table="marketing.shop",
+)
+
+anything = st.text(max_size=300)
+maybe = st.none() | anything
+facts = st.builds(
+    RunFacts,
+    outcome=st.sampled_from(Outcome),
+    run_id=anything,
+    job=anything,
+    connector=anything,
+    batch_id=maybe,
+    rows_in=st.none() | st.integers(0, 10**12),
+    rows_out=st.none() | st.integers(0, 10**12),
+    table=maybe,
+    superseded_by=maybe,
+    failure=st.none() | st.builds(Failure, anything, anything, maybe),
+)
+
+
+@given(facts=facts)
+def test_any_facts_give_a_message_that_sns_takes(facts: RunFacts) -> None:
+    message = build_message(facts)
+    assert 1 <= len(message.subject) <= 100
+    assert message.subject.isascii()
+    assert message.subject.isprintable()
+    assert 1 <= len(message.text.encode()) <= 256 * 1024 - 20_000
+    assert all(message.attributes.values())
+    assert len(message.attributes) <= 10
+
+
+def test_a_text_of_any_length_fits_in_bytes() -> None:
+    failure = Failure("shop__inbound_files", "FileReadError", "é" * 300_000)
+    message = build_message(RunFacts(Outcome.FAILED, "r", "j", "shop", BATCH, failure=failure))
+    assert len(message.text.encode()) <= 256 * 1024 - 20_000
+
+
+def test_a_batch_that_went_through() -> None:
+    message = build_message(PUBLISHED)
+    assert message.subject == f"Clean room pipeline: shop published, batch {BATCH}"
+    assert message.text == (
+        "A batch of shop went through.\n\n"
+        f"Batch: {BATCH}\n"
+        "Table: marketing.shop\n"
+        "Rows:  10 in, 9 out\n"
+        "Run:   r1 of shop__batch_job\n\n"
+        "Nothing is to be done."
+    )
+    assert message.attributes == {
+        "Source": "shop__batch_job",
+        "PipelineResult": "published",
+        "connector": "shop",
+        "outcome": "published",
+        "batch": BATCH,
+    }
+
+
+def test_a_batch_that_an_even_newer_one_hides() -> None:
+    newer = RunFacts(
+        Outcome.PUBLISHED, "r1", "j", "shop", BATCH, table="m.shop", superseded_by="later"
+    )
+    assert "Table: m.shop, which goes on showing the newer later" in build_message(newer).text
+
+
+def test_a_failed_batch_says_where_why_and_what_to_do() -> None:
+    failure = Failure("shop__transformed_table.wait_for_databrew_run", "ExternalRunError", "No.")
+    message = build_message(
+        RunFacts(Outcome.FAILED, "r1", "shop__batch_job", "shop", BATCH, failure=failure)
+    )
+    assert "A run of shop failed; the earlier table is unchanged." in message.text
+    assert "Stage: transformed_table\nError: ExternalRunError\nWhy:   No.\n" in message.text
+    assert message.text.endswith(
+        f"dagster job backfill -w workspace.yaml -j shop__batch_job --partitions {BATCH}"
+    )
+    assert message.attributes["stage"] == "transformed_table"
+    assert message.attributes["Cause"] == "ExternalRunError"
+
+
+def test_a_failed_pull_says_to_launch_it_again() -> None:
+    message = build_message(RunFacts(Outcome.FAILED, "r1", "shop__pull_job", "shop"))
+    assert message.text.endswith("launch shop__pull_job again.")
+
+
+def test_an_error_of_others_is_named_and_not_repeated() -> None:
+    failure = Failure("shop__inbound_files", "ValueError", None)
+    message = build_message(RunFacts(Outcome.FAILED, "r", "j", "shop", BATCH, failure=failure))
+    assert "Error: ValueError\nWhy:   see the run: the text of this error may hold data" in (
+        message.text
+    )
+
+
+def test_a_step_tells_its_stage() -> None:
+    assert stage_of("shop_a__glue_table") == "glue_table"
+    assert stage_of("shop__transformed_table.start_databrew_run") == "transformed_table"
+    assert stage_of("wait_for_appflow_run") == "wait_for_appflow_run"
+
+
+# Errors that a run of ours can't end with, or whose texts repeat what stands in a file.
+NOT_TOLD = {
+    "ConnectorError": "the code location does not load",
+    "OverlapError": "the code location does not load",
+    "MessageError": "a tick handles it",
+    "MissingEnvironmentError": "the command line's",
+    "NotParquetError": "publishing handles it",
+    "RecordError": "it may repeat a field of a stored record",
+    "StepError": "checking a recipe handles it",
+    "UnknownConnectorError": "the command line's",
+    "ValueProblem": "checking a recipe handles it",
+}
+
+
+def test_every_error_of_the_package_is_told_or_there_is_a_reason_not_to() -> None:
+    defined = set()
+    for module in pkgutil.walk_packages(cleanroom_pipeline.__path__, "cleanroom_pipeline."):
+        if module.name.split(".")[1] in {"local_aws", "demo", "cli", "connectors"}:
+            continue
+        for name, thing in vars(importlib.import_module(module.name)).items():
+            if (
+                isinstance(thing, type)
+                and issubclass(thing, Exception)
+                and thing.__module__ == module.name
+            ):
+                defined.add(name)
+    assert defined >= SAFE_ERRORS
+    assert defined - SAFE_ERRORS == set(NOT_TOLD)

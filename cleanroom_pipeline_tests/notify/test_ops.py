@@ -1,0 +1,206 @@
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import dagster as dg
+import pytest
+
+from cleanroom_pipeline.aws.session import AwsSession
+from cleanroom_pipeline.aws.sns import SnsTopic
+from cleanroom_pipeline.external_runs import ExternalRunError
+from cleanroom_pipeline.model import CONNECTOR_TAG
+from cleanroom_pipeline.notify.message import Outcome
+from cleanroom_pipeline.notify.ops import facts_of
+from cleanroom_pipeline.notify.sensors import (
+    INTERVAL_SECONDS,
+    build_notify_defs,
+    build_notify_sensor,
+    notify_job,
+    notify_request,
+)
+
+BATCH = "20261124T120000Z-00000001"
+PARTITIONS = dg.DynamicPartitionsDefinition(name="shop__batches")
+ADDRESS = "jane.doe@example.com"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        ephemeral.add_dynamic_partitions("shop__batches", [BATCH])
+        yield ephemeral
+
+
+@pytest.fixture
+def topic(aws: AwsSession) -> SnsTopic:
+    client: Any = boto3.client("sns", region_name=aws.region)
+    return SnsTopic(session=aws, topic_arn=client.create_topic(Name="t")["TopicArn"])
+
+
+@pytest.fixture
+def inbox(aws: AwsSession, topic: SnsTopic) -> Callable[[], list[dict[str, Any]]]:
+    """Takes the messages that have come to a queue that is subscribed to the topic."""
+    sqs: Any = boto3.client("sqs", region_name=aws.region)
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    boto3.client("sns", region_name=aws.region).subscribe(
+        TopicArn=topic.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+    )
+
+    def take() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    return take
+
+
+def transformed() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"rows_in": 10, "dagster/partition_row_count": 9})
+
+
+def published() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(metadata={"dagster/table_name": "marketing.shop"})
+
+
+def run_chain(instance: dg.DagsterInstance, error: Exception | None = None) -> dg.DagsterRun:
+    """Run a chain like a connector's, which may fail in its last stage."""
+
+    @dg.asset(key=["shop", "transformed_table"], partitions_def=PARTITIONS)
+    def transformed_table() -> dg.MaterializeResult[None]:
+        return transformed()
+
+    @dg.asset(key=["shop", "glue_table"], deps=[transformed_table], partitions_def=PARTITIONS)
+    def glue_table() -> dg.MaterializeResult[None]:
+        if error:
+            raise error
+        return published()
+
+    assets = [transformed_table, glue_table]
+    job = dg.define_asset_job("shop__batch_job", assets, tags={CONNECTOR_TAG: "shop"})
+    result = (
+        dg.Definitions(assets=assets, jobs=[job])
+        .resolve_job_def("shop__batch_job")
+        .execute_in_process(partition_key=BATCH, instance=instance, raise_on_error=False)
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run
+    return run
+
+
+def test_facts_of_a_run_that_went_well(instance: dg.DagsterInstance) -> None:
+    facts = facts_of(instance, run_chain(instance), Outcome.PUBLISHED)
+    assert (facts.connector, facts.batch_id, facts.job) == ("shop", BATCH, "shop__batch_job")
+    assert (facts.rows_in, facts.rows_out, facts.table) == (10, 9, "marketing.shop")
+    assert facts.failure is None
+
+
+def test_an_error_of_ours_is_told_with_its_text(instance: dg.DagsterInstance) -> None:
+    run = run_chain(instance, ExternalRunError("ended as FAILED.\nDataBrew says: no"))
+    failure = facts_of(instance, run, Outcome.FAILED).failure
+    assert failure
+    assert failure.step == "shop__glue_table"
+    assert failure.error == "ExternalRunError"
+    assert failure.reason == "ended as FAILED.\nDataBrew says: no"
+
+
+def test_what_caused_an_error_of_ours_is_not_told(instance: dg.DagsterInstance) -> None:
+    error = ExternalRunError("A file can't be read.")
+    error.__cause__ = ValueError(f"could not convert {ADDRESS}")
+    failure = facts_of(instance, run_chain(instance, error), Outcome.FAILED).failure
+    assert failure
+    assert failure.reason == "A file can't be read."
+
+
+def test_of_an_error_of_others_the_class_is_told_and_no_more(instance: dg.DagsterInstance) -> None:
+    run = run_chain(instance, ValueError(f"could not convert {ADDRESS}"))
+    failure = facts_of(instance, run, Outcome.FAILED).failure
+    assert failure
+    assert (failure.error, failure.reason) == ("ValueError", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "told"),
+    [
+        (None, Outcome.PUBLISHED, "Rows:  10 in, 9 out"),
+        (ValueError(ADDRESS), Outcome.FAILED, "Error: ValueError"),
+    ],
+)
+def test_people_get_one_message_without_anybodys_data(
+    instance: dg.DagsterInstance,
+    topic: SnsTopic,
+    inbox: Any,
+    error: Exception | None,
+    outcome: Outcome,
+    told: str,
+) -> None:
+    request = notify_request(run_chain(instance, error), outcome)
+    assert isinstance(request, dg.RunRequest)
+    result = notify_job.execute_in_process(
+        run_config=request.run_config, instance=instance, resources={"notifications": topic}
+    )
+    assert result.success
+    (message,) = inbox()
+    assert told in message["Message"]
+    assert ADDRESS not in json.dumps(message)
+    assert message["MessageAttributes"]["batch"]["Value"] == BATCH
+    assert message["MessageAttributes"]["outcome"]["Value"] == outcome.value
+
+
+def test_a_run_is_asked_for_once_per_run_and_outcome(instance: dg.DagsterInstance) -> None:
+    run = run_chain(instance)
+    request = notify_request(run, Outcome.PUBLISHED)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == f"{run.run_id}__published"
+    assert request.tags == {CONNECTOR_TAG: "shop"}
+
+
+def test_a_run_that_will_be_started_again_is_not_told_yet(instance: dg.DagsterInstance) -> None:
+    run = run_chain(instance, ValueError("no"))
+    instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    retried = instance.get_run_by_id(run.run_id)
+    assert retried
+    assert isinstance(notify_request(retried, Outcome.FAILED), dg.SkipReason)
+
+
+def test_a_sensor_asks_for_the_run_that_tells(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def work() -> None:
+        """Stands for a batch."""
+
+    @dg.job(tags={CONNECTOR_TAG: "shop"})
+    def shop__batch_job() -> None:
+        work()
+
+    result = shop__batch_job.execute_in_process(instance=instance)
+    run = instance.get_run_by_id(result.run_id)
+    assert run
+    sensor = build_notify_sensor(Outcome.PUBLISHED, [shop__batch_job])
+    context = dg.build_run_status_sensor_context(
+        sensor.name, result.get_run_success_event(), instance, run
+    )
+    request = sensor(context)
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == f"{run.run_id}__published"
+
+
+def test_there_is_a_sensor_per_outcome_on_from_the_start() -> None:
+    @dg.job
+    def shop__batch_job() -> None:
+        """Stands for a batch job."""
+
+    @dg.job
+    def shop__pull_job() -> None:
+        """Stands for a pull job."""
+
+    definitions = build_notify_defs([shop__batch_job], [shop__pull_job])
+    sensors = {sensor.name: sensor for sensor in definitions.sensors or []}
+    assert set(sensors) == {
+        "notify_published_sensor",
+        "notify_failed_sensor",
+        "notify_cancelled_sensor",
+    }
+    for sensor in sensors.values():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+        assert sensor.minimum_interval_seconds == INTERVAL_SECONDS
+        assert sensor.job_name == "notify_job"
