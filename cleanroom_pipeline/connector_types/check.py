@@ -1,0 +1,126 @@
+"""Checks connectors' YAML before Dagster loads it, so that a mistake is told with all that helps.
+
+Here: file, line, what is wrong, what is allowed. Not here: the form itself (`settings`), which this
+reads; and recipes, which check themselves.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
+from cleanroom_pipeline.connector_types.base import ConnectorBase
+from cleanroom_pipeline.connector_types.s3_push import S3PushConnector
+
+CONNECTOR_TYPES: dict[str, type[ConnectorBase]] = {
+    f"{type_.__module__}.{type_.__name__}": type_
+    for type_ in (AppFlowPullConnector, S3PushConnector)
+}
+TEMPLATE = "{{"
+
+Location = Sequence[int | str]
+
+
+class ConnectorError(ValueError):
+    """Connectors are not of the form that they must have; the message has a line per mistake."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("Connectors can't be loaded:\n" + "\n".join(f"  {m}" for m in mistakes))
+
+
+def check_connectors(folder: Path) -> None:
+    """Check every `*/defs.yaml` below `folder`; ConnectorError with all mistakes of all of them."""
+    mistakes = [
+        mistake
+        for path in sorted(folder.glob("*/defs.yaml"))
+        for mistake in mistakes_in(path.read_text(encoding="utf-8"), path)
+    ]
+    if mistakes:
+        raise ConnectorError(mistakes)
+
+
+def mistakes_in(text: str, path: Path) -> list[str]:
+    """Return the mistakes in one connector's YAML, each with file and line."""
+    shown = f"{path.parent.name}/{path.name}"
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return [f"{shown}:{line}: this is no YAML: {error.problem}."]
+    if not isinstance(document, dict) or not isinstance(document.get("attributes"), dict):
+        return [f"{shown}:1: a connector has two fields: type, attributes."]
+    type_ = CONNECTOR_TYPES.get(document.get("type", ""))
+    if type_ is None:
+        known = _choices(str(document.get("type")), list(CONNECTOR_TYPES))
+        return [f"{shown}:{_line(root, ['type'])}: type: there is no such connector type{known}"]
+    mistakes = [
+        f"{shown}:{_line(root, ['attributes', *location])}: {what}"
+        for location, what in _mistakes(type_, document["attributes"])
+    ]
+    recipe = document["attributes"].get("recipe", type_.model_fields["recipe"].default)
+    if not mistakes and not (path.parent / recipe).is_file():
+        line = _line(root, ["attributes", "recipe"])
+        mistakes.append(f"{shown}:{line}: recipe: there is no file {recipe} beside it.")
+    return mistakes
+
+
+def _mistakes(
+    type_: type[ConnectorBase], attributes: dict[str, Any]
+) -> Iterator[tuple[Location, str]]:
+    try:
+        type_.model_validate(attributes)
+    except pydantic.ValidationError as error:
+        for found in error.errors(include_url=False):
+            location = [part for part in found["loc"] if _is_in(attributes, part)]
+            # A template is text until Dagster renders it, and is checked then.
+            if isinstance(found["input"], str) and TEMPLATE in found["input"]:
+                continue
+            field = ".".join(str(part) for part in found["loc"])
+            if found["type"] == "extra_forbidden":
+                allowed = _fields_beside(type_, found["loc"])
+                yield location, f"{field}: no such field{_choices(str(found['loc'][-1]), allowed)}"
+            elif found["type"] == "missing":
+                yield location, f"{field}: is needed."
+            else:
+                yield location, f"{field}: {found['msg'].removeprefix('Value error, ')}."
+
+
+def _is_in(attributes: Any, name: int | str) -> bool:
+    if isinstance(attributes, dict):
+        return name in attributes or any(_is_in(value, name) for value in attributes.values())
+    return isinstance(attributes, list) and isinstance(name, int)
+
+
+def _fields_beside(type_: type[pydantic.BaseModel], location: Location) -> list[str]:
+    model: Any = type_
+    for part in location[:-1]:
+        model = model.model_fields[str(part)].annotation
+    return sorted(model.model_fields)
+
+
+def _choices(given: str, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(given, allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{hint} Allowed: {', '.join(allowed)}."
+
+
+def _line(node: yaml.Node | None, location: Location) -> int:
+    """Return the line of what `location` leads to, or of the last part of it that is there."""
+    line = node.start_mark.line + 1 if node else 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pairs = {key.value: (key, value) for key, value in node.value}
+            if str(part) not in pairs:
+                break
+            key, node = pairs[str(part)]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
