@@ -4,8 +4,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,20 @@ WITH_GRANDCHILD = (
     "import subprocess, sys; "
     f"subprocess.Popen([sys.executable, '-c', {STUBBORN + SPEAK + SLEEP!r}, sys.argv[1]]); "
 )
+
+
+@pytest.fixture(autouse=True)
+def signals_as_a_terminal_leaves_them() -> Iterator[None]:
+    """Whoever runs these tests may have had SIGINT or SIGHUP ignored from the start."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, action) for number, action in usual.items()}
+    yield
+    for number, action in before.items():
+        signal.signal(number, action)
 
 
 def child(tmp_path: Path, code: str, *arguments: str) -> Child:
@@ -229,6 +244,7 @@ SUPERVISOR = f"""
 import os, sys, time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from cleanroom_pipeline.demo.processes import Child, interrupt, signals_do
 folder = Path(sys.argv[1])
 try:
