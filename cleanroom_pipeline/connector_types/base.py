@@ -31,7 +31,7 @@ from cleanroom_pipeline.transform.assets import TransformSettings, build_transfo
 def origin_comments(recipe: Recipe, inbound_columns: Sequence[str]) -> dict[str, str]:
     """Return for each column of the table, in words, the inbound columns that it comes from."""
     return {
-        column: f"From {', '.join(sorted(origin.columns))}." if origin.columns else ""
+        column: origin.in_words
         for column, origin in column_lineage(recipe, inbound_columns).items()
     }
 

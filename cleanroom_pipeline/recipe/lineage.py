@@ -31,6 +31,11 @@ class ColumnOrigin:
     columns: frozenset[str]
     steps: tuple[int, ...] = ()
 
+    @property
+    def in_words(self) -> str:
+        """Say where the column comes from: `From first_name, last_name.`"""
+        return f"From {', '.join(sorted(self.columns))}." if self.columns else ""
+
 
 Origins = Mapping[str, ColumnOrigin]
 

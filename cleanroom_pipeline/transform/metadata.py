@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cleanroom_pipeline.model import ROWS_IN_METADATA, Stage, TransformedBatch, asset_path
 from cleanroom_pipeline.recipe import Recipe
-from cleanroom_pipeline.recipe.lineage import column_lineage
+from cleanroom_pipeline.recipe.lineage import ColumnOrigin, column_lineage
 
 
 def write_id_of(run: dg.DagsterRun, retry_number: int) -> str:
@@ -18,15 +18,13 @@ def write_id_of(run: dg.DagsterRun, retry_number: int) -> str:
     return f"{run.run_id[:8]}-{retry_number}"
 
 
-def lineage_of(
-    connector: str, recipe: Recipe, input_columns: Sequence[str]
-) -> dg.TableColumnLineage:
+def lineage_of(connector: str, origins: Mapping[str, ColumnOrigin]) -> dg.TableColumnLineage:
     """Return Dagster's column lineage from the inbound files to the transformed table."""
     inbound = dg.AssetKey(asset_path(connector, Stage.INBOUND_FILES))
     return dg.TableColumnLineage(
         {
             column: [dg.TableColumnDep(inbound, source) for source in sorted(origin.columns)]
-            for column, origin in column_lineage(recipe, input_columns).items()
+            for column, origin in origins.items()
         }
     )
 
@@ -38,13 +36,22 @@ def transformed_metadata(
     input_columns: Sequence[str],
 ) -> Mapping[str, dg.MetadataValue]:
     """Return the metadata of `transformed_table`."""
-    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
+    origins = column_lineage(recipe, input_columns)
+    # The UI of open-source Dagster draws no column lineage; in the description it is seen.
+    columns = [
+        dg.TableColumn(
+            field.name,
+            str(field.type),
+            description=origins[field.name].in_words if field.name in origins else None,
+        )
+        for field in schema
+    ]
     metadata = {
         ROWS_IN_METADATA: dg.MetadataValue.int(transformed.rows_in),
         "dagster/partition_row_count": dg.MetadataValue.int(transformed.rows_out),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(
-            lineage_of(transformed.connector, recipe, input_columns)
+            lineage_of(transformed.connector, origins)
         ),
         "dagster/uri": dg.MetadataValue.url(transformed.location),
         "files": dg.MetadataValue.int(len(transformed.files)),

@@ -174,6 +174,11 @@ def test_assets_tell_counts_columns_and_where_each_column_comes_from(
     lineage = metadata["dagster/column_lineage"].value
     assert isinstance(lineage, dg.TableColumnLineage)
     assert [d.column_name for d in lineage.deps_by_column["email_hash"]] == ["email"]
+    schema = metadata["dagster/column_schema"].value
+    assert isinstance(schema, dg.TableSchema)
+    assert {column.name: column.description for column in schema.columns}["email_hash"] == (
+        "From email."
+    )
 
 
 def test_a_shard_with_another_header_fails_the_batch_and_the_table_stays(

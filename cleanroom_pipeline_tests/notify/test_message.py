@@ -1,6 +1,8 @@
 import importlib
 import pkgutil
+import shlex
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from cleanroom_pipeline.notify.message import (
     RunFacts,
     build_message,
     stage_of,
+    without_addresses,
 )
 
 BATCH = "20261124T120000Z-00000001"
@@ -28,6 +31,7 @@ PUBLISHED = RunFacts(
 
 anything = st.text(max_size=300)
 maybe = st.none() | anything
+CONTROLS = {chr(code) for code in (*range(32), 127)} - {"\t", "\n"}
 facts = st.builds(
     RunFacts,
     outcome=st.sampled_from(Outcome),
@@ -46,12 +50,34 @@ facts = st.builds(
 @given(facts=facts)
 def test_any_facts_give_a_message_that_sns_takes(facts: RunFacts) -> None:
     message = build_message(facts)
-    assert 1 <= len(message.subject) <= 100
+    assert 1 <= len(message.subject) < 100
     assert message.subject.isascii()
     assert message.subject.isprintable()
     assert 1 <= len(message.text.encode()) <= 256 * 1024 - 20_000
+    assert not set(message.text) & CONTROLS
     assert all(message.attributes.values())
     assert len(message.attributes) <= 10
+
+
+@given(
+    before=st.text(max_size=50),
+    name=st.text("abc.+-_/", min_size=1),
+    at=st.sampled_from(["@", "%40"]),
+    after=st.text(max_size=50),
+)
+def test_no_word_that_may_be_an_address_is_passed_on(
+    before: str, name: str, at: str, after: str
+) -> None:
+    reason = f"{before} inbound/{name}{at}example.com.csv: is empty {after}"
+    failure = Failure("shop__inbound_files", "FileReadError", reason)
+    text = build_message(RunFacts(Outcome.FAILED, "r", "j", "s", BATCH, failure=failure)).text
+    assert not any(sign in text for sign in ("@", "%40", "example.com"))
+    assert "is empty" in text
+
+
+def test_all_but_addresses_is_passed_on_as_it_is() -> None:
+    assert without_addresses("a.csv, line 2:\n  x\ty") == "a.csv, line 2:\n  x\ty"
+    assert without_addresses("from <a@b.example>, not c") == "from (address) not c"
 
 
 def test_a_text_of_any_length_fits_in_bytes() -> None:
@@ -92,13 +118,96 @@ def test_a_failed_batch_says_where_why_and_what_to_do() -> None:
     message = build_message(
         RunFacts(Outcome.FAILED, "r1", "shop__batch_job", "shop", BATCH, failure=failure)
     )
-    assert "A run of shop failed; the earlier table is unchanged." in message.text
-    assert "Stage: transformed_table\nError: ExternalRunError\nWhy:   No.\n" in message.text
-    assert message.text.endswith(
+    assert message.subject == f"Clean room pipeline: shop failed, batch {BATCH}"
+    assert message.text == (
+        "A run of shop failed; the earlier table is unchanged.\n\n"
+        f"Batch: {BATCH}\n"
+        "Stage: transformed_table\n"
+        "Error: ExternalRunError\n"
+        "Why:   No.\n"
+        "Run:   r1 of shop__batch_job\n\n"
+        "Next: put right what the run's error names, and run the batch again:\n"
         f"dagster job backfill -w workspace.yaml -j shop__batch_job --partitions {BATCH}"
     )
-    assert message.attributes["stage"] == "transformed_table"
-    assert message.attributes["Cause"] == "ExternalRunError"
+    assert message.attributes == {
+        "Source": "shop__batch_job",
+        "PipelineResult": "failed",
+        "Cause": "ExternalRunError",
+        "connector": "shop",
+        "outcome": "failed",
+        "batch": BATCH,
+        "stage": "transformed_table",
+    }
+
+
+def test_a_cancelled_batch_says_how_far_it_came_and_how_to_run_it_after_all() -> None:
+    stopped = Failure("shop__transformed_table", "DagsterExecutionInterruptedError", None)
+    message = build_message(
+        RunFacts(Outcome.CANCELLED, "r1", "shop__batch_job", "shop", BATCH, failure=stopped)
+    )
+    assert message.subject == f"Clean room pipeline: shop cancelled, batch {BATCH}"
+    assert message.text == (
+        "A run of shop was cancelled; the earlier table is unchanged.\n\n"
+        f"Batch: {BATCH}\n"
+        "Stage: transformed_table\n"
+        "Run:   r1 of shop__batch_job\n\n"
+        "Next: run the batch again:\n"
+        f"dagster job backfill -w workspace.yaml -j shop__batch_job --partitions {BATCH}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (
+            RunFacts(
+                Outcome.FAILED,
+                *("r", "j", "shop", BATCH),
+                failure=Failure("shop__glue_table", "PublishError", "Rows differ."),
+            ),
+            "failed; the earlier table is unchanged.",
+        ),
+        (
+            RunFacts(
+                Outcome.FAILED,
+                *("r", "j", "shop", BATCH),
+                failure=Failure("shop__glue_table", "ClientError", None),
+            ),
+            "failed; `cleanroom status` tells which batch its table shows.",
+        ),
+        (
+            RunFacts(Outcome.CANCELLED, "r", "j", "shop", BATCH),
+            "was cancelled; `cleanroom status` tells which batch its table shows.",
+        ),
+        (
+            RunFacts(Outcome.FAILED, "r", "j", "shop", BATCH, table="m.shop"),
+            "failed; its table was published before.",
+        ),
+    ],
+)
+def test_the_table_is_called_unchanged_only_where_that_is_known(facts: RunFacts, said: str) -> None:
+    assert build_message(facts).text.startswith(f"A run of shop {said}\n")
+
+
+def test_a_run_that_died_between_steps_sends_people_to_the_run() -> None:
+    message = build_message(RunFacts(Outcome.FAILED, "r", "j", "shop", BATCH))
+    assert "Why:   see the run: no step of it failed\nRun:   r of j" in message.text
+    assert "stage" not in message.attributes
+
+
+def test_a_run_that_failed_outside_its_steps_has_no_stage() -> None:
+    failure = Failure("", "SecretError", "Secret 'salt' can't be read.")
+    message = build_message(RunFacts(Outcome.FAILED, "r", "j", "shop", BATCH, failure=failure))
+    assert "Stage" not in message.text
+    assert "Error: SecretError\nWhy:   Secret 'salt' can't be read.\n" in message.text
+    assert "stage" not in message.attributes
+
+
+def test_a_command_that_people_paste_holds_no_more_than_one_command() -> None:
+    hostile = "x; rm -rf ~"
+    message = build_message(RunFacts(Outcome.CANCELLED, "r", "j", "shop", hostile))
+    command = message.text.splitlines()[-1]
+    assert shlex.split(command)[-2:] == ["--partitions", hostile]
 
 
 def test_a_failed_pull_says_to_launch_it_again() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 import boto3
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sns import SnsTopic
 from cleanroom_pipeline.external_runs import ExternalRunError
+from cleanroom_pipeline.ledger import LedgerError
 from cleanroom_pipeline.model import CONNECTOR_TAG
 from cleanroom_pipeline.notify.message import Outcome
 from cleanroom_pipeline.notify.ops import facts_of
@@ -61,6 +63,40 @@ def transformed() -> dg.MaterializeResult[None]:
 
 def published() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/table_name": "marketing.shop"})
+
+
+class SecretError(RuntimeError):
+    """An error of another package that has the name of one of ours."""
+
+
+class Locked(dg.ConfigurableResource[Any]):
+    """A resource that can't be set up."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        raise ValueError(f"no key for {ADDRESS}")
+
+
+@dg.op
+def work() -> None:
+    """Stands for a batch."""
+
+
+@dg.job(tags={CONNECTOR_TAG: "shop"})
+def shop__batch_job() -> None:
+    """Stands for the job of a connector."""
+    work()
+
+
+@dg.op
+def fail() -> None:
+    """Stands for a batch that fails."""
+    raise ValueError("no")
+
+
+@dg.job(tags={CONNECTOR_TAG: "shop"})
+def shop__pull_job() -> None:
+    """Stands for a pull that fails."""
+    fail()
 
 
 def run_chain(instance: dg.DagsterInstance, error: Exception | None = None) -> dg.DagsterRun:
@@ -119,6 +155,71 @@ def test_of_an_error_of_others_the_class_is_told_and_no_more(instance: dg.Dagste
     assert (failure.error, failure.reason) == ("ValueError", None)
 
 
+def test_an_error_of_others_that_is_named_as_one_of_ours_is_not_taken_for_it(
+    instance: dg.DagsterInstance,
+) -> None:
+    run = run_chain(instance, SecretError(f"no secret for {ADDRESS}"))
+    failure = facts_of(instance, run, Outcome.FAILED).failure
+    assert failure
+    assert (failure.error, failure.reason) == ("SecretError", None)
+
+
+def test_a_text_that_quotes_its_own_class_is_told_whole(instance: dg.DagsterInstance) -> None:
+    run = run_chain(instance, ExternalRunError("AppFlow says: ExternalRunError: no"))
+    failure = facts_of(instance, run, Outcome.FAILED).failure
+    assert failure
+    assert failure.reason == "AppFlow says: ExternalRunError: no"
+
+
+def test_the_innermost_of_several_errors_of_ours_is_told(instance: dg.DagsterInstance) -> None:
+    error = ExternalRunError("The run ended.")
+    error.__cause__ = LedgerError("shop has no batch 1.")
+    failure = facts_of(instance, run_chain(instance, error), Outcome.FAILED).failure
+    assert failure
+    assert (failure.error, failure.reason) == ("LedgerError", "shop has no batch 1.")
+
+
+def test_an_error_of_ours_without_a_text_has_no_reason(instance: dg.DagsterInstance) -> None:
+    failure = facts_of(instance, run_chain(instance, LedgerError()), Outcome.FAILED).failure
+    assert failure
+    assert (failure.error, failure.reason) == ("LedgerError", None)
+
+
+def test_a_run_that_fails_before_its_first_step_tells_how(instance: dg.DagsterInstance) -> None:
+    @dg.op
+    def open_up(locked: Locked) -> None:
+        """Never runs."""
+
+    @dg.job
+    def locked_job() -> None:
+        open_up()
+
+    result = locked_job.execute_in_process(
+        instance=instance, raise_on_error=False, resources={"locked": Locked()}
+    )
+    run = instance.get_run_by_id(result.run_id)
+    assert run
+    failure = facts_of(instance, run, Outcome.FAILED).failure
+    assert failure
+    assert (failure.step, failure.error, failure.reason) == ("", "ValueError", None)
+
+
+def test_a_run_that_dagster_does_not_know_fails_at_once(
+    instance: dg.DagsterInstance, topic: SnsTopic
+) -> None:
+    config = {"ops": {"publish_to_sns": {"config": {"run_id": "gone", "outcome": "failed"}}}}
+    result = notify_job.execute_in_process(
+        run_config=config,
+        instance=instance,
+        resources={"notifications": topic},
+        raise_on_error=False,
+    )
+    assert not result.success
+    (failed,) = result.get_step_failure_events()
+    assert "no run gone" in str(failed.step_failure_data.user_failure_data)
+    assert result.retry_attempts_for_node("publish_to_sns") == 0
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "told"),
     [
@@ -163,36 +264,49 @@ def test_a_run_that_will_be_started_again_is_not_told_yet(instance: dg.DagsterIn
     assert isinstance(notify_request(retried, Outcome.FAILED), dg.SkipReason)
 
 
-def test_a_sensor_asks_for_the_run_that_tells(instance: dg.DagsterInstance) -> None:
-    @dg.op
-    def work() -> None:
-        """Stands for a batch."""
+def ticked(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None
+) -> SensorExecutionData:
+    """Tick a sensor as the daemon does."""
+    return sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor))
 
-    @dg.job(tags={CONNECTOR_TAG: "shop"})
-    def shop__batch_job() -> None:
-        work()
 
-    result = shop__batch_job.execute_in_process(instance=instance)
-    run = instance.get_run_by_id(result.run_id)
-    assert run
-    sensor = build_notify_sensor(Outcome.PUBLISHED, [shop__batch_job])
-    context = dg.build_run_status_sensor_context(
-        sensor.name, result.get_run_success_event(), instance, run
+@pytest.mark.parametrize(
+    ("outcome", "job"),
+    [(Outcome.PUBLISHED, shop__batch_job), (Outcome.FAILED, shop__pull_job)],
+)
+def test_a_sensor_asks_once_for_each_run_that_ended_as_it_watches_for(
+    instance: dg.DagsterInstance, outcome: Outcome, job: dg.JobDefinition
+) -> None:
+    sensor = build_notify_sensor(outcome, [shop__batch_job, shop__pull_job])
+    cursor = ticked(sensor, instance, None).cursor
+    for other in (shop__batch_job, shop__pull_job):
+        other.execute_in_process(instance=instance, raise_on_error=False)
+    (run,) = instance.get_runs(dg.RunsFilter(job_name=job.name))
+    first = ticked(sensor, instance, cursor)
+    assert [request.run_key for request in first.run_requests or []] == [
+        f"{run.run_id}__{outcome.value}"
+    ]
+    assert not ticked(sensor, instance, first.cursor).run_requests
+
+
+def test_a_message_that_can_not_be_sent_is_not_told_of(instance: dg.DagsterInstance) -> None:
+    """A notify_job that fails would start another one, and that one the next."""
+    definitions = build_notify_defs([shop__batch_job], [shop__pull_job])
+    sensors = [s for s in definitions.sensors or [] if isinstance(s, dg.SensorDefinition)]
+    cursors = [ticked(sensor, instance, None).cursor for sensor in sensors]
+    config = {"ops": {"publish_to_sns": {"config": {"run_id": "gone", "outcome": "failed"}}}}
+    notify_job.execute_in_process(
+        run_config=config,
+        instance=instance,
+        raise_on_error=False,
+        resources={"notifications": SnsTopic(session=AwsSession(region="us-east-1"), topic_arn="")},
     )
-    request = sensor(context)
-    assert isinstance(request, dg.RunRequest)
-    assert request.run_key == f"{run.run_id}__published"
+    for sensor, cursor in zip(sensors, cursors, strict=True):
+        assert not ticked(sensor, instance, cursor).run_requests
 
 
 def test_there_is_a_sensor_per_outcome_on_from_the_start() -> None:
-    @dg.job
-    def shop__batch_job() -> None:
-        """Stands for a batch job."""
-
-    @dg.job
-    def shop__pull_job() -> None:
-        """Stands for a pull job."""
-
     definitions = build_notify_defs([shop__batch_job], [shop__pull_job])
     sensors = {sensor.name: sensor for sensor in definitions.sensors or []}
     assert set(sensors) == {
@@ -204,3 +318,10 @@ def test_there_is_a_sensor_per_outcome_on_from_the_start() -> None:
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
         assert sensor.minimum_interval_seconds == INTERVAL_SECONDS
         assert sensor.job_name == "notify_job"
+
+
+def test_without_jobs_nothing_is_watched() -> None:
+    """Dagster takes a sensor of no jobs for one of all jobs, notify_job among them."""
+    assert not build_notify_defs([], []).sensors
+    (failed, cancelled) = build_notify_defs([], [shop__pull_job]).sensors or []
+    assert {failed.name, cancelled.name} == {"notify_failed_sensor", "notify_cancelled_sensor"}
