@@ -56,14 +56,33 @@ def wait_for(condition: Callable[[], bool], seconds: float, otherwise: Callable[
         time.sleep(LOOK_SECONDS)
 
 
+def states_in(group: int) -> Iterator[str]:
+    """Yield the state letters of a group's processes, as `ps` has them; none without a /proc."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The command's name stands in brackets, and may hold anything, brackets too.
+            state, _parent, its_group = (
+                stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            )
+        except OSError:
+            continue
+        if int(its_group) == group:
+            yield state
+
+
 def group_lives(group: int) -> bool:
-    """Tell whether any process of a process group is there."""
+    """Tell whether any process of a process group is there, and has not ended.
+
+    An ended one stays until its parent asks for its exit code. What lost its parent is the first
+    process's to ask for, and in a container that may be one that never does.
+    """
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
         # All of a group is ours. macOS refuses where none but ended processes are left of it.
         return False
-    return True
+    states = set(states_in(group))
+    return not states or not states <= {"Z", "X"}
 
 
 class Child:
@@ -74,16 +93,19 @@ class Child:
     ) -> None:
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 (our own commands, no text from outside)
-                command,
-                cwd=cwd,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        try:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(  # noqa: S603 (our own, no text from outside)
+                    command,
+                    cwd=cwd,
+                    env=dict(env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise ProcessError(f"{name} does not start: {error}.") from error
 
     @property
     def pid(self) -> int:
@@ -131,9 +153,10 @@ class Child:
             return True
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            # Polling takes the leader's exit code; until then it counts as there.
+            # Polling takes the leader's exit code; where there is no /proc, it counts until then.
             self._process.poll()
             if not group_lives(self.pid):
+                self._process.wait()
                 return True
             time.sleep(LOOK_SECONDS)
         return False

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ WITH_GRANDCHILD = (
     "import subprocess, sys; "
     f"subprocess.Popen([sys.executable, '-c', {STUBBORN + SPEAK + SLEEP!r}, sys.argv[1]]); "
 )
+WITH_ORPHAN = (
+    "import subprocess, sys; "
+    f"subprocess.Popen([sys.executable, '-c', {SPEAK + SLEEP!r}, sys.argv[1]])"
+)
+# Says that it was asked to end, and goes on.
+ASKED = (
+    "import pathlib, signal, sys; "
+    "signal.signal(signal.SIGTERM, lambda *_: pathlib.Path(sys.argv[2]).touch()); "
+)
+INTERRUPT_ONCE_ASKED = """
+import os, pathlib, signal, sys, time
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.01)
+os.kill(int(sys.argv[1]), signal.SIGINT)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -170,21 +186,47 @@ def test_a_child_that_is_gone_already_needs_no_stopping(tmp_path: Path) -> None:
     assert worker.stop()
 
 
+def test_a_command_that_is_not_there_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ProcessError, match=r"worker does not start: .*no-such-command"):
+        Child(
+            "worker",
+            ["/no-such-command"],
+            cwd=tmp_path,
+            env=os.environ,
+            log=tmp_path / "worker.log",
+        )
+
+
+# Takes on what its children leave behind, as the first process of a system does, and never asks
+# for an exit code, as the first process of a container may not. 36 is PR_SET_CHILD_SUBREAPER.
+NEGLIGENT = f"""
+import ctypes, os, sys, time
+from pathlib import Path
+from cleanroom_pipeline.demo.processes import Child
+assert ctypes.CDLL(None).prctl(36, 1) == 0
+folder = Path(sys.argv[1])
+worker = Child("worker", [sys.executable, "-c", {WITH_ORPHAN!r}, str(folder / "pid")],
+    cwd=folder, env=os.environ, log=folder / "log")
+while not (folder / "pid").exists():
+    time.sleep(0.01)
+sys.exit(0 if worker.stop({PATIENCE}) else 1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_an_ended_grandchild_that_nobody_asks_for_is_not_waited_for(tmp_path: Path) -> None:
+    asked = subprocess.run([sys.executable, "-c", NEGLIGENT, str(tmp_path)], timeout=PATIENCE)
+    assert asked.returncode == 0
+
+
 def test_stopping_is_not_disturbed_by_a_second_interrupt(tmp_path: Path) -> None:
-    worker = child(tmp_path, STUBBORN + SPEAK + SLEEP, str(tmp_path / "pid"))
+    worker = child(tmp_path, ASKED + SPEAK + SLEEP, str(tmp_path / "pid"), str(tmp_path / "asked"))
     written_pid(tmp_path / "pid")
     interrupter = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            (
-                "import os, signal, sys, time; time.sleep(0.2); "
-                "os.kill(int(sys.argv[1]), signal.SIGINT)"
-            ),
-            str(os.getpid()),
-        ]
+        [sys.executable, "-c", INTERRUPT_ONCE_ASKED, str(os.getpid()), str(tmp_path / "asked")]
     )
-    worker.stop(seconds=1.0)
+    asking_was_enough = worker.stop(seconds=2.0)
+    assert not asking_was_enough
     assert not group_lives(worker.pid)
     assert interrupter.wait() == 0
 
@@ -244,7 +286,6 @@ SUPERVISOR = f"""
 import os, sys, time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 from cleanroom_pipeline.demo.processes import Child, interrupt, signals_do
 folder = Path(sys.argv[1])
 try:
@@ -276,9 +317,15 @@ def test_a_supervisor_that_is_told_to_end_leaves_nothing_behind(
         preexec_fn=ignore_interrupts,
     )
     grandchild = written_pid(tmp_path / "pid")
-    supervisor.send_signal(number)
-    assert supervisor.wait(timeout=PATIENCE) == 7
-    until(lambda: not alive(grandchild), "the grandchild lives")
+    group = os.getpgid(grandchild)
+    try:
+        supervisor.send_signal(number)
+        assert supervisor.wait(timeout=PATIENCE) == 7
+        until(lambda: not alive(grandchild), "the grandchild lives")
+    finally:
+        supervisor.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def test_only_the_announcement_of_this_very_process_counts(tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ def test_a_text_of_any_length_fits_in_bytes() -> None:
     assert len(message.text.encode()) <= 256 * 1024 - 20_000
 
 
+def test_a_subject_of_any_length_fits() -> None:
+    subject = build_message(RunFacts(Outcome.FAILED, "r", "j", "s" * 300, BATCH)).subject
+    assert len(subject) == 99
+    assert subject.endswith("...")
+
+
 def test_a_batch_that_went_through() -> None:
     message = build_message(PUBLISHED)
     assert message.subject == f"Clean room pipeline: shop published, batch {BATCH}"

@@ -69,13 +69,6 @@ class SecretError(RuntimeError):
     """An error of another package that has the name of one of ours."""
 
 
-class Locked(dg.ConfigurableResource[Any]):
-    """A resource that can't be set up."""
-
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        raise ValueError(f"no key for {ADDRESS}")
-
-
 @dg.op
 def work() -> None:
     """Stands for a batch."""
@@ -186,17 +179,19 @@ def test_an_error_of_ours_without_a_text_has_no_reason(instance: dg.DagsterInsta
 
 
 def test_a_run_that_fails_before_its_first_step_tells_how(instance: dg.DagsterInstance) -> None:
-    @dg.op
-    def open_up(locked: Locked) -> None:
+    @dg.resource
+    def locked(_: dg.InitResourceContext) -> None:
+        raise ValueError(f"no key for {ADDRESS}")
+
+    @dg.op(required_resource_keys={"locked"})
+    def open_up() -> None:
         """Never runs."""
 
-    @dg.job
+    @dg.job(resource_defs={"locked": locked})
     def locked_job() -> None:
         open_up()
 
-    result = locked_job.execute_in_process(
-        instance=instance, raise_on_error=False, resources={"locked": Locked()}
-    )
+    result = locked_job.execute_in_process(instance=instance, raise_on_error=False)
     run = instance.get_run_by_id(result.run_id)
     assert run
     failure = facts_of(instance, run, Outcome.FAILED).failure
@@ -293,7 +288,7 @@ def test_a_sensor_asks_once_for_each_run_that_ended_as_it_watches_for(
 def test_a_message_that_can_not_be_sent_is_not_told_of(instance: dg.DagsterInstance) -> None:
     """A notify_job that fails would start another one, and that one the next."""
     definitions = build_notify_defs([shop__batch_job], [shop__pull_job])
-    sensors = [s for s in definitions.sensors or [] if isinstance(s, dg.SensorDefinition)]
+    sensors = list(definitions.sensors or [])
     cursors = [ticked(sensor, instance, None).cursor for sensor in sensors]
     config = {"ops": {"publish_to_sns": {"config": {"run_id": "gone", "outcome": "failed"}}}}
     notify_job.execute_in_process(
