@@ -6,12 +6,13 @@ INSTALLED := $(VENV)/.installed
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo ui test test-unit lint format bench lock clean distclean
+.PHONY: help demo ui test test-unit test-deep lint format bench lock clean distclean
 
 help:
 	@echo "make demo    one push and one pull delivery, end to end, on the local AWS"
 	@echo "make ui      the Dagster UI, its daemon and the local AWS; Ctrl-C stops all three"
 	@echo "make test    every test; make test-unit leaves out those that start a daemon"
+	@echo "make test-deep   the slow ones: 10,000 random histories, a daemon that is killed 20 times"
 	@echo "make lint    ruff, format check, types, import contracts"
 	@echo "make bench   ratios beside their targets"
 	@echo "make clean   remove what the local AWS and Dagster keep under .local/"
@@ -32,10 +33,15 @@ ui: $(INSTALLED)
 	@exec $(BIN)/cleanroom ui
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not deep"
 
 test-unit: $(INSTALLED)
-	@$(BIN)/python -m pytest -m "not e2e"
+	@$(BIN)/python -m pytest -m "not e2e and not deep"
+
+test-deep: $(INSTALLED)
+	@CLEANROOM_HISTORIES=10000 $(BIN)/python -m pytest -p no:cacheprovider --timeout 7200 \
+	  cleanroom_pipeline_tests/inbound/test_histories.py
+	@$(BIN)/python -m pytest --timeout 7200 -m deep
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -18,16 +18,21 @@ from cleanroom_pipeline.notify.sensors import build_notify_defs
 from cleanroom_pipeline.resources import build_resources
 
 
-def build_connectors() -> dg.Definitions:
+def connector_tree() -> dg.ComponentTree:
     """Load every folder of `connectors/`; a mistake in one is refused with its file and line."""
     check_connectors(Path(cleanroom_pipeline.connectors.__file__).parent)
+    return dg.ComponentTree.from_module(
+        defs_module=cleanroom_pipeline.connectors, project_root=Path(__file__).parent.parent
+    )
+
+
+def build_connectors() -> dg.Definitions:
+    """Build the definitions of every connector."""
     with warnings.catch_warnings():
         # Dagster warns of its own components' newness, once per connector and process.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.ComponentTree.from_module(
-            defs_module=cleanroom_pipeline.connectors, project_root=Path(__file__).parent.parent
-        ).build_defs()
+        return connector_tree().build_defs()
 
 
 def jobs_of(connectors: dg.Definitions) -> tuple[list[Any], list[Any]]:

@@ -6,7 +6,7 @@ its work, anything of Dagster's or of an AWS client.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -16,9 +16,12 @@ BATCH_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 WRITE_ID = re.compile(r"[0-9a-f]{8}(-\d+)?")
 
 
-# Tags of a run: ours, and two of Dagster's own.
+# Tags of a run: ours, and some of Dagster's own.
 CONNECTOR_TAG = "cleanroom/connector"
+ATTEMPT_TAG = "cleanroom/attempt"
 PARTITION_TAG = "dagster/partition"
+RETRY_STRATEGY_TAG = "dagster/retry_strategy"
+RUN_KEY_TAG = "dagster/run_key"
 WILL_RETRY_TAG = "dagster/will_retry"
 
 # Metadata that one stage leaves on its asset and another reads.
@@ -36,13 +39,13 @@ class Stage(StrEnum):
 
 
 class BatchState(StrEnum):
-    """What the ledger knows of a batch."""
+    """What the ledger knows of a batch. A replaced one was cut again, from what was left of it."""
 
-    OPEN = "open"
     CUT = "cut"
     RUNNING = "running"
     PUBLISHED = "published"
     FAILED = "failed"
+    REPLACED = "replaced"
 
 
 class Engine(StrEnum):
@@ -151,7 +154,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The file list of one batch. `files` is sorted by key; `digest` is of their identities."""
+    """The file list of one batch. `files` is sorted by key; `digest` is of their identities.
+
+    `signals` are objects that hold no data and are used up by it, and so are `deliveries`, by
+    execution id. `positions` are the last that it takes, by stream. `day` is the day that it holds
+    in full. `records` is how many rows the provider says it has. `recut_of` is the batch from whose
+    files a person had this one made.
+    """
 
     connector: str
     batch_id: str
@@ -160,6 +169,12 @@ class Manifest:
     files: tuple[Arrival, ...]
     policy: str
     reason: str
+    signals: tuple[Arrival, ...] = ()
+    deliveries: tuple[str, ...] = ()
+    positions: Mapping[str, int] = field(default_factory=dict)
+    day: str | None = None
+    records: int | None = None
+    recut_of: str | None = None
 
     @property
     def size(self) -> int:
@@ -176,6 +191,12 @@ class Manifest:
             "digest": self.digest,
             "policy": self.policy,
             "reason": self.reason,
+            "day": self.day,
+            "records": self.records,
+            "recut_of": self.recut_of,
+            "deliveries": list(self.deliveries),
+            "positions": dict(self.positions),
+            "signals": [signal.to_json() for signal in self.signals],
             "files": [file.to_json() for file in self.files],
         }
 
@@ -191,14 +212,23 @@ class Manifest:
                 files=tuple(Arrival.from_json(file) for file in document["files"]),
                 policy=document["policy"],
                 reason=document["reason"],
+                signals=tuple(Arrival.from_json(file) for file in document.get("signals", ())),
+                deliveries=tuple(document.get("deliveries", ())),
+                positions={str(s): int(p) for s, p in document.get("positions", {}).items()},
+                day=document.get("day"),
+                records=document.get("records"),
+                recut_of=document.get("recut_of"),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RecordError(f"A manifest lacks or misstates a field: {error!r}.") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as the ledger knows it."""
+    """A batch as the ledger knows it. Batch ids of a connector sort in the order of their cuts.
+
+    `attempt` counts the runs that were asked for. `day` is as in the manifest.
+    """
 
     connector: str
     batch_id: str
@@ -206,7 +236,27 @@ class Batch:
     files: int
     size: int
     updated_at: datetime
+    policy: str = ""
+    reason: str = ""
+    attempt: int = 1
+    day: str | None = None
+    was_published: bool = False
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that people are to be told of a connector, once for each `state_id`.
+
+    `missing` holds the first names of what is waited for.
+    """
+
+    connector: str
+    state_id: str
+    since: datetime
+    deadline: datetime
+    waiting_for: str
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

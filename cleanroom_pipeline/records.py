@@ -5,7 +5,7 @@ which remembers states (`ledger`), and the records' form (`model`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from cleanroom_pipeline.aws.s3 import S3Storage
@@ -38,10 +38,15 @@ class FormatChoice:
     by_name: bool
 
     def for_batch(self, keys: Sequence[str]) -> FileFormat:
-        """Return the one format of a batch's files; MixedFormatsError if names tell of several."""
+        """Return the one format of a batch's files; MixedFormatsError if names tell of several.
+
+        A name in `.json` may stand for lines of JSON too, so it goes with `.jsonl`.
+        """
         if not self.by_name:
             return self.options
         kinds = {kind_of(key): key for key in keys}
+        if kinds.keys() == {"json", "jsonl"}:
+            del kinds["jsonl"]
         if len(kinds) > 1:
             named = "; ".join(f"{kind}: {key}" for kind, key in sorted(kinds.items()))
             raise MixedFormatsError(
@@ -52,24 +57,42 @@ class FormatChoice:
 
 @dataclass(frozen=True, slots=True)
 class InboundSummary:
-    """What was found in a batch's files: their kind, their columns by name, rows of all of them."""
+    """What was found in a batch's files: their kind, their columns by name, rows of all of them.
+
+    `plain`: any reader of their kind reads the files as we do, as far as their bytes go; `uniform`:
+    they have the same columns of the same types in the same order; `bad_rows` were put aside.
+    """
 
     kind: Kind
     columns: tuple[str, ...]
     rows: int
+    plain: bool = True
+    uniform: bool = True
+    bad_rows: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return a document that JSON can hold."""
-        return {"version": 1, "kind": self.kind, "columns": list(self.columns), "rows": self.rows}
+        return {"version": 1, **asdict(self), "columns": list(self.columns)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Read what `to_json` gave; RecordError if it is not of that form."""
         try:
-            kind: Kind = kind_of(f"a.{document['kind']}")
-            return cls(kind, tuple(document["columns"]), int(document["rows"]))
+            return cls(
+                kind_of(f"a.{document['kind']}"),
+                tuple(document["columns"]),
+                int(document["rows"]),
+                plain=bool(document.get("plain", True)),
+                uniform=bool(document.get("uniform", True)),
+                bad_rows=int(document.get("bad_rows", 0)),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(f"A record lacks or misstates a field: {error!r}.") from error
+
+
+def quarantine_prefix(connector: str, batch_id: str) -> str:
+    """Return where the bad rows of a batch are put aside in the transformed bucket."""
+    return records_prefix(connector, batch_id).replace("manifests/", "quarantine/", 1)
 
 
 def read_manifest(storage: S3Storage, connector: str, batch_id: str) -> Manifest:

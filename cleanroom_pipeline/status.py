@@ -3,7 +3,7 @@
 Here: reading it together from the definitions, the ledger and Glue. Not here: the terminal (`cli`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import dagster as dg
 
 from cleanroom_pipeline.catalog.assets import TABLE_METADATA
 from cleanroom_pipeline.catalog.reader import read_table
+from cleanroom_pipeline.catalog.table_input import batch_of, rows_of
 from cleanroom_pipeline.definitions import build_defs
 from cleanroom_pipeline.inbound.assets import inbound_prefixes
 from cleanroom_pipeline.ledger import Ledger
@@ -37,17 +38,26 @@ def published_tables(definitions: dg.Definitions) -> dict[str, tuple[str, str]]:
     return tables
 
 
-def published_of(glue_table: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what a Glue table says of the batch that it shows."""
+def published_of(
+    glue_table: Mapping[str, Any] | None, partitions: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any] | None:
+    """Return what a Glue table, and its partitions if it has any, say of what readers see.
+
+    `batch_id` is the newest of the batches that are shown; `days` is None where there are none.
+    """
     if glue_table is None:
         return None
-    parameters = glue_table.get("Parameters", {})
+    partitioned = bool(glue_table.get("PartitionKeys"))
+    shown = partitions if partitioned else [glue_table]
+    keys = glue_table.get("PartitionKeys") or []
     return {
-        "batch_id": parameters.get("cleanroom.batch_id"),
-        "rows": int(parameters.get("recordCount", 0)),
+        "batch_id": max(filter(None, map(batch_of, shown)), default=None),
+        "rows": sum(map(rows_of, shown)),
+        "days": len(partitions) if partitioned else None,
         "location": glue_table["StorageDescriptor"]["Location"],
         "columns": {
-            column["Name"]: column["Type"] for column in glue_table["StorageDescriptor"]["Columns"]
+            column["Name"]: column["Type"]
+            for column in [*glue_table["StorageDescriptor"]["Columns"], *keys]
         },
     }
 
@@ -76,12 +86,24 @@ def status_of(environment: Mapping[str, str]) -> dict[str, Any]:
                 "connector": connector,
                 "inbound_prefix": prefix,
                 "table": ".".join(tables[connector]),
-                "published": published_of(resources.glue.get_table(*tables[connector])),
+                "published": published_of(
+                    resources.glue.get_table(*tables[connector]),
+                    resources.glue.get_partitions(*tables[connector]),
+                ),
                 "batches": batches_of(resources.ledger, connector),
             }
             for connector, prefix in sorted(prefixes.items())
         ]
     return {"environment": dict(environment), "connectors": connectors}
+
+
+def _published_text(published: Mapping[str, Any] | None) -> str:
+    if published is None:
+        return "not published yet"
+    if published["days"] is None:
+        return f"{published['rows']} rows of batch {published['batch_id']}"
+    last = f", the last batch {published['batch_id']}" if published["batch_id"] else ""
+    return f"{published['rows']} rows of {published['days']} days{last}"
 
 
 def status_text(status: Mapping[str, Any]) -> str:
@@ -90,14 +112,7 @@ def status_text(status: Mapping[str, Any]) -> str:
     for connector in status["connectors"]:
         published = connector["published"]
         lines += ["", f"{connector['connector']}  ({connector['inbound_prefix']})"]
-        lines.append(
-            f"  table {connector['table']}: "
-            + (
-                f"{published['rows']} rows of batch {published['batch_id']}"
-                if published
-                else "not published yet"
-            )
-        )
+        lines.append(f"  table {connector['table']}: {_published_text(published)}")
         lines += [
             f"  batch {batch['batch_id']}  {batch['state']:<9}  {batch['files']} files, "
             f"{batch['bytes']} bytes, {batch['updated_at']}"

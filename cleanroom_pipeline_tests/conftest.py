@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -30,7 +29,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsSession]:
 @pytest.fixture
 def ledger(aws: AwsSession) -> Ledger:
     """An empty ledger."""
-    boto3.client("dynamodb", region_name=REGION).create_table(
+    client: Any = aws.client("dynamodb")
+    client.create_table(
         TableName="ledger",
         KeySchema=[
             {"AttributeName": "pk", "KeyType": "HASH"},
@@ -48,20 +48,22 @@ def ledger(aws: AwsSession) -> Ledger:
 @pytest.fixture
 def storage(aws: AwsSession) -> S3Storage:
     """Both buckets, versioned and empty."""
-    client: Any = boto3.client("s3", region_name=REGION)
+    client: Any = aws.client("s3")
     for bucket in ("inbound", "transformed"):
         client.create_bucket(Bucket=bucket)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
     return S3Storage(
-        session=aws, inbound_bucket="inbound", transformed_bucket="transformed", kms_key_arn=key
+        session=aws,
+        inbound_bucket="inbound",
+        transformed_bucket="transformed",
+        kms_key_arn=f"arn:aws:kms:{REGION}:123456789012:key/00000000-0000-0000-0000-000000000000",
     )
 
 
 @pytest.fixture
 def inbound_queue(aws: AwsSession, storage: S3Storage) -> InboundQueue:
     """A queue that hears of every object in the inbound bucket."""
-    client: Any = boto3.client("sqs", region_name=REGION)
+    client: Any = aws.client("sqs")
     url = client.create_queue(QueueName="inbound")["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     storage.client.put_bucket_notification_configuration(

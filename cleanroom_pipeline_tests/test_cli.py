@@ -74,7 +74,7 @@ def test_a_secret_comes_from_a_file_and_is_asked_for_by_name() -> None:
     ("arguments", "told"),
     [
         (("none.json", "in.csv", "--output", "out.csv"), "none.json: No such file"),
-        (("recipe.json", "none.csv", "--output", "out.csv"), "none.csv: can't be read"),
+        (("recipe.json", "none.csv", "--output", "out.csv"), "none.csv: No such file"),
         (("recipe.json", "in.csv", "--output", "out.xls"), "out.xls: the suffix names no kind"),
     ],
 )

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[1]
 CONNECTORS = ROOT / "cleanroom_pipeline" / "connectors"
+PROFILES = ROOT / "cleanroom_pipeline" / "connector_types" / "profiles"
 
 # Run with -I -S: no .pth file is read, so the editable install of the checkout is out of sight.
 LOAD_WHAT_IS_INSTALLED = """
@@ -62,15 +63,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_every_file_of_every_connector_and_the_licence(wheel: Path) -> None:
+def test_the_wheel_holds_every_connector_every_profile_and_the_licence(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    connectors = {
+    needed = {
         str(path.relative_to(ROOT))
-        for pattern in ("*/defs.yaml", "*/recipe.json")
-        for path in CONNECTORS.glob(pattern)
+        for folder, pattern in (
+            (CONNECTORS, "*/defs.yaml"),
+            (CONNECTORS, "*/recipe.json"),
+            (PROFILES, "*.yaml"),
+        )
+        for path in folder.glob(pattern)
     }
-    assert connectors
-    assert connectors <= names
+    assert needed
+    assert needed <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

@@ -1,10 +1,15 @@
 """DynamoDB: the few calls that the ledger is made of, over one table with keys `pk` and `sk`.
 
-Here: calls, paging, and plain Python values in and out. Not here: what an item means.
+Here: conditions and writes as data, the calls, paging, plain Python values in and out. Not here:
+what an item means.
 """
 
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,8 +23,92 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+MOST_WRITES_AT_ONCE = 100
+CONFLICT_ATTEMPTS = 8
+FIRST_CONFLICT_PAUSE = 0.05
+
 _SERIALIZER = TypeSerializer()
 _DESERIALIZER = TypeDeserializer()
+
+
+class LedgerBusyError(RuntimeError):
+    """Others wrote the same items at the same time, again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The item has no attribute of this name; of `pk`: there is no such item."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The item has an attribute of this name; of `pk`: there is such an item."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The attribute has one of these values."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LessThan:
+    """The attribute is there, and is less than the value."""
+
+    name: str
+    value: Any
+
+
+Condition = Missing | Present | OneOf | LessThan
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a whole item, in place of one with its keys, where all conditions hold."""
+
+    item: Mapping[str, Any]
+    when: tuple[Condition, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The item's `pk` and `sk`."""
+        return self.item["pk"], self.item["sk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Set and remove attributes of an item where all conditions hold; it is made if missing."""
+
+    key: tuple[str, str]
+    set: Mapping[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    when: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an item where all conditions hold."""
+
+    key: tuple[str, str]
+    when: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing, and let the writes beside it fail unless all conditions hold."""
+
+    key: tuple[str, str]
+    when: tuple[Condition, ...]
+
+
+Write = Put | Update | Delete | Check
 
 
 def _wire(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,15 +117,90 @@ def _wire(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(wire: Mapping[str, Any]) -> Item:
     item = {name: _DESERIALIZER.deserialize(value) for name, value in wire.items()}
-    return {n: int(v) if isinstance(v, Decimal) else v for n, v in item.items()}
+    return {name: _plain_value(value) for name, value in item.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain_value(inner) for name, inner in value.items()}
+    return [_plain_value(inner) for inner in value] if isinstance(value, list) else value
+
+
+class _Expressions:
+    """Collects names and values, so that expressions hold nothing but placeholders."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+
+    def name(self, name: str) -> str:
+        self.names[f"#{name}"] = name
+        return f"#{name}"
+
+    def value(self, value: Any) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = _SERIALIZER.serialize(value)
+        return placeholder
+
+    def condition(self, condition: Condition) -> str:
+        name = self.name(condition.name)
+        match condition:
+            case Missing():
+                return f"attribute_not_exists({name})"
+            case Present():
+                return f"attribute_exists({name})"
+            case LessThan(value=value):
+                return f"{name} < {self.value(value)}"
+            case OneOf(values=values):
+                return f"{name} IN ({', '.join(map(self.value, values))})"
+
+    def update(self, write: Update) -> str:
+        parts = []
+        if write.set:
+            pairs = (f"{self.name(n)} = {self.value(v)}" for n, v in write.set.items())
+            parts.append("SET " + ", ".join(pairs))
+        if write.remove:
+            parts.append("REMOVE " + ", ".join(map(self.name, write.remove)))
+        return " ".join(parts)
+
+
+def request_of(write: Write, table_name: str) -> tuple[str, dict[str, Any]]:
+    """Return a write as the name and the body of a part of TransactWriteItems.
+
+    The bodies of Put, Update and Delete are also the requests of PutItem, UpdateItem, DeleteItem.
+    """
+    expressions, body = _Expressions(), {"TableName": table_name}
+    request: dict[str, Any] = body
+    if isinstance(write, Put):
+        request["Item"] = _wire(write.item)
+    else:
+        pk, sk = write.key
+        request["Key"] = _wire({"pk": pk, "sk": sk})
+    if isinstance(write, Update):
+        request["UpdateExpression"] = expressions.update(write)
+    if write.when:
+        request["ConditionExpression"] = " AND ".join(map(expressions.condition, write.when))
+    if expressions.names:
+        request["ExpressionAttributeNames"] = expressions.names
+    if expressions.values:
+        request["ExpressionAttributeValues"] = expressions.values
+    name = "ConditionCheck" if isinstance(write, Check) else type(write).__name__
+    return name, request
+
+
+def refusals(error: ClientError) -> set[str]:
+    """Return the codes for which DynamoDB refused a write, of one item or of several at once."""
+    code = error.response["Error"]["Code"]
+    if code != "TransactionCanceledException":
+        return {code}
+    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
+    return {reason.get("Code", "None") for reason in reasons} - {"None"}
 
 
 class KeyedTable(dg.ConfigurableResource[Any]):
-    """A table with a string partition key `pk` and a string sort key `sk`.
-
-    Conditions and updates are DynamoDB expressions written in our own code; every name (`#x`) and
-    value (`:x`) in them is handed over apart, never formatted in.
-    """
+    """A table with a string partition key `pk` and a string sort key `sk`."""
 
     session: dg.ResourceDependency[AwsSession]
     table_name: str
@@ -54,93 +218,71 @@ class KeyedTable(dg.ConfigurableResource[Any]):
         )
         return _plain(answer["Item"]) if "Item" in answer else None
 
-    def put_new(self, item: Mapping[str, Any]) -> bool:
-        """Write an item unless there is one with its keys; return whether it was written."""
-        return self._conditional(
-            lambda: self.client.put_item(
-                TableName=self.table_name,
-                Item=_wire(item),
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+    def write(self, *writes: Write) -> bool:
+        """Do all of the writes, or none where a condition does not hold; return whether it did.
+
+        At most MOST_WRITES_AT_ONCE, each of another item. Raises LedgerBusyError where others are
+        in the way for good.
+        """
+        pause = FIRST_CONFLICT_PAUSE
+        for _ in range(CONFLICT_ATTEMPTS):
+            try:
+                self._send(writes)
+            except ClientError as error:
+                codes = refusals(error)
+                if "ConditionalCheckFailed" in codes | {c.removesuffix("Exception") for c in codes}:
+                    return False
+                if not any(code.startswith("TransactionConflict") for code in codes):
+                    raise
+                # Transactions on one item that cross each other are all refused: spread them.
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
+                pause *= 2
+            else:
+                return True
+        raise LedgerBusyError(
+            f"Table {self.table_name} is written by others at the same time; the "
+            f"{CONFLICT_ATTEMPTS} attempts all met one. Nothing was written: try again later."
         )
 
-    def put(self, item: Mapping[str, Any]) -> None:
-        """Write an item, in place of one with the same keys."""
-        self.client.put_item(TableName=self.table_name, Item=_wire(item))
+    def _send(self, writes: Sequence[Write]) -> None:
+        requests = [request_of(write, self.table_name) for write in writes]
+        client: Any = self.client
+        match requests:
+            case [("Put", request)]:
+                client.put_item(**request)
+            case [("Update", request)]:
+                client.update_item(**request)
+            case [("Delete", request)]:
+                client.delete_item(**request)
+            case _:
+                client.transact_write_items(TransactItems=[{n: body} for n, body in requests])
 
-    def update(
+    def query(
         self,
         pk: str,
-        sk: str,
-        values: Mapping[str, Any],
         *,
-        condition: str,
-        condition_values: Mapping[str, Any] | None = None,
-        remove: tuple[str, ...] = (),
-    ) -> bool:
-        """Set `values` and drop `remove` where `condition` holds; return whether it did.
+        prefix: str = "",
+        between: tuple[str, str] | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Item]:
+        """Yield the items of a partition by sort key, consistently.
 
-        The condition names attributes of `values`, `remove` or the item as `#name`, and its own
-        values as `:name`.
+        Those whose sort key begins with `prefix`, or lies `between` two texts (both included).
         """
-        condition_values = condition_values or {}
-        names = {f"#{name}": name for name in (*values, *remove)}
-        names |= {word: word[1:] for word in _names_in(condition)}
-        expression = "SET " + ", ".join(f"#{name} = :set_{name}" for name in values)
-        if remove:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
-        wire = _wire({f":set_{name}": value for name, value in values.items()})
-        wire |= _wire({f":{name}": value for name, value in condition_values.items()})
-        return self._conditional(
-            lambda: self.client.update_item(
-                TableName=self.table_name,
-                Key=_wire({"pk": pk, "sk": sk}),
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=wire,
-            )
-        )
-
-    def delete(self, pk: str, sk: str, *, where: Mapping[str, Any]) -> bool:
-        """Delete an item whose attributes equal `where`; return whether it was there so."""
-        return self._conditional(
-            lambda: self.client.delete_item(
-                TableName=self.table_name,
-                Key=_wire({"pk": pk, "sk": sk}),
-                ConditionExpression=" AND ".join(f"#{name} = :{name}" for name in where),
-                ExpressionAttributeNames={f"#{name}": name for name in where},
-                ExpressionAttributeValues=_wire({f":{n}": value for n, value in where.items()}),
-            )
-        )
-
-    def query(self, pk: str, sk_prefix: str = "", *, newest_first: bool = False) -> Iterator[Item]:
-        """Yield the items of a partition whose sort key begins with `sk_prefix`, consistently."""
         condition, values = "pk = :pk", {":pk": pk}
-        if sk_prefix:
-            condition, values = condition + " AND begins_with(sk, :sk)", values | {":sk": sk_prefix}
+        if between is not None:
+            condition += " AND sk BETWEEN :low AND :high"
+            values |= {":low": between[0], ":high": between[1]}
+        elif prefix:
+            condition, values = condition + " AND begins_with(sk, :sk)", values | {":sk": prefix}
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table_name,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=_wire(values),
             ConsistentRead=True,
             ScanIndexForward=not newest_first,
+            PaginationConfig={"PageSize": limit} if limit else {},
         )
-        for page in pages:
-            yield from map(_plain, page["Items"])
-
-    @staticmethod
-    def _conditional(call: Any) -> bool:
-        try:
-            call()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                return False
-            raise
-        return True
-
-
-def _names_in(condition: str) -> set[str]:
-    return {
-        word.strip("(),") for word in condition.replace("(", " ").split() if word.startswith("#")
-    }
+        items = (_plain(item) for page in pages for item in page["Items"])
+        yield from items if limit is None else islice(items, limit)

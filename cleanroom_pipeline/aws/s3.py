@@ -20,15 +20,20 @@ from cleanroom_pipeline.model import Arrival, TransformedFile
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+MOST_LISTED = 1000
 MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """The current objects under a prefix, and S3's own time when it listed them."""
+class ListingPage:
+    """A page of the current objects under a prefix, in key order, and S3's time when it gave it.
+
+    `last_key` is where the page ends; None: no page follows it.
+    """
 
     objects: tuple[Arrival, ...]
     at: datetime
+    last_key: str | None
 
 
 class ObjectGoneError(LookupError):
@@ -62,34 +67,53 @@ class S3Storage(dg.ConfigurableResource[Any]):
         """
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key_arn}
 
-    def list_inbound(self, prefix: str) -> Listing:
-        """List the current version of every object under `prefix`, in key order.
-
-        The time is that of the first page's answer, by S3's clock: an object that came while later
-        pages were read is then never taken to be older than it is.
-        """
-        objects: list[Arrival] = []
-        listed_at: datetime | None = None
-        pages = self.client.get_paginator("list_object_versions").paginate(
-            Bucket=self.inbound_bucket, Prefix=prefix
+    def list_inbound_page(
+        self, prefix: str, *, after: str = "", most: int = MOST_LISTED
+    ) -> ListingPage:
+        """List the current version of objects under `prefix` whose key comes after `after`."""
+        marker: dict[str, Any] = {"KeyMarker": after} if after else {}
+        page = self.client.list_object_versions(
+            Bucket=self.inbound_bucket, Prefix=prefix, MaxKeys=most, **marker
         )
-        for page in pages:
-            date = page["ResponseMetadata"]["HTTPHeaders"]["date"]
-            listed_at = listed_at or parsedate_to_datetime(date)
-            objects += [
-                Arrival(
-                    key=version["Key"],
-                    version_id=version["VersionId"],
-                    etag=version["ETag"].strip('"'),
-                    size=version["Size"],
-                    last_modified=version["LastModified"].astimezone(UTC),
-                )
-                for version in page.get("Versions", [])
-                if version["IsLatest"]
-            ]
-        if listed_at is None:
-            raise RuntimeError(f"S3 gave no page at all for s3://{self.inbound_bucket}/{prefix}.")
-        return Listing(tuple(sorted(objects)), listed_at)
+        objects = [
+            Arrival(
+                key=version["Key"],
+                version_id=version["VersionId"],
+                etag=version["ETag"].strip('"'),
+                size=version["Size"],
+                last_modified=version["LastModified"].astimezone(UTC),
+            )
+            for version in page.get("Versions", [])
+            # The page may begin with older versions of the key that the last one ended with.
+            if version["IsLatest"] and version["Key"] != after
+        ]
+        date = page["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return ListingPage(
+            tuple(objects),
+            parsedate_to_datetime(date),
+            page["NextKeyMarker"] if page["IsTruncated"] else None,
+        )
+
+    def inbound_clock(self, prefix: str) -> datetime:
+        """Return S3's own time, in whole seconds, as it answers for the inbound bucket."""
+        return self.list_inbound_page(prefix, most=1).at
+
+    def read_inbound(self, arrival: Arrival, *, most_bytes: int) -> bytes | None:
+        """Return the first `most_bytes` of the pinned version; None if it is gone."""
+        if arrival.size == 0:
+            return b""
+        try:
+            answer = self.client.get_object(
+                Bucket=self.inbound_bucket,
+                Key=arrival.key,
+                VersionId=arrival.version_id,
+                Range=f"bytes=0-{most_bytes - 1}",
+            )
+        except ClientError as error:
+            if error_code(error) in MISSING:
+                return None
+            raise
+        return answer["Body"].read()
 
     def head_inbound(self, key: str, version_id: str | None = None) -> Arrival | None:
         """Return what is known of an object, its newest version by default; None if it is gone."""

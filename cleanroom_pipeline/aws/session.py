@@ -30,6 +30,7 @@ class AwsSession(dg.ConfigurableResource[Any]):
 
     region: str
 
+    _session: Any = PrivateAttr(default=None)
     _clients: dict[str, Any] = PrivateAttr(default_factory=dict)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -37,6 +38,7 @@ class AwsSession(dg.ConfigurableResource[Any]):
         """Return the one client of `service`; clients are safe to share between threads."""
         with self._lock:
             if service not in self._clients:
-                session = boto3.session.Session(region_name=self.region)
-                self._clients[service] = session.client(service, config=CONFIG)
+                # A session reads the services' models, and keeps what its clients share of them.
+                self._session = self._session or boto3.session.Session(region_name=self.region)
+                self._clients[service] = self._session.client(service, config=CONFIG)
             return self._clients[service]

@@ -19,11 +19,12 @@ MOST_PER_CALL = 10
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """One received message; the receipt deletes it."""
+    """One received message; the receipt deletes it. `received` counts how often it came."""
 
     message_id: str
     receipt: str
     body: str
+    received: int = 1
 
 
 class InboundQueue(dg.ConfigurableResource[Any]):
@@ -44,9 +45,15 @@ class InboundQueue(dg.ConfigurableResource[Any]):
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=MOST_PER_CALL,
             WaitTimeSeconds=wait_seconds,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
         return tuple(
-            QueueMessage(message["MessageId"], message["ReceiptHandle"], message["Body"])
+            QueueMessage(
+                message["MessageId"],
+                message["ReceiptHandle"],
+                message["Body"],
+                int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+            )
             for message in answer.get("Messages", [])
         )
 

@@ -18,12 +18,22 @@ from cleanroom_pipeline.catalog.publish import (
     publish,
 )
 from cleanroom_pipeline.catalog.readiness import CHECKS, Finding, markdown
+from cleanroom_pipeline.catalog.restate import day_of, publish_day
+from cleanroom_pipeline.catalog.table_input import Load
 from cleanroom_pipeline.ledger import Ledger, LedgerError
-from cleanroom_pipeline.model import SUPERSEDED_METADATA, BatchState, Stage, asset_path
-from cleanroom_pipeline.records import read_inbound_summary, read_transformed
+from cleanroom_pipeline.model import (
+    SUPERSEDED_METADATA,
+    BatchState,
+    Stage,
+    TransformedBatch,
+    asset_path,
+)
+from cleanroom_pipeline.records import read_inbound_summary, read_manifest, read_transformed
 
 READY_CHECK = "clean_rooms_ready"
 TABLE_METADATA = "dagster/table_name"
+DAY_METADATA = "day"
+LOAD_METADATA = "load"
 
 Comments = Callable[[Sequence[str]], dict[str, str]]
 
@@ -42,7 +52,7 @@ def published_metadata(
     }
     metadata: dict[str, dg.MetadataValue] = {
         TABLE_METADATA: dg.MetadataValue.text(target.name),
-        "dagster/row_count": dg.MetadataValue.int(published.rows),
+        "dagster/row_count": dg.MetadataValue.int(published.table_rows),
         "dagster/partition_row_count": dg.MetadataValue.int(published.rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(lineage)),
@@ -50,6 +60,8 @@ def published_metadata(
         "previous_location": dg.MetadataValue.text(published.previous_location or "none"),
         "readiness": dg.MetadataValue.md(markdown(published.findings)),
     }
+    if published.day:
+        metadata[DAY_METADATA] = dg.MetadataValue.text(published.day.isoformat())
     if published.superseded_by:
         metadata[SUPERSEDED_METADATA] = dg.MetadataValue.text(published.superseded_by)
     return metadata
@@ -68,6 +80,20 @@ def readiness_result(findings: Sequence[Finding], *, passed: bool) -> dg.AssetCh
     )
 
 
+def publish_as(
+    load: Load,
+    transformed: TransformedBatch,
+    target: TableTarget,
+    storage: S3Storage,
+    glue: GlueCatalog,
+) -> Published:
+    """Publish a batch as the whole table, or as the day of it that its manifest names."""
+    if load == "snapshot":
+        return publish(transformed, target, storage, glue)
+    manifest = read_manifest(storage, transformed.connector, transformed.batch_id)
+    return publish_day(transformed, day_of(transformed, manifest.day), target, storage, glue)
+
+
 def build_glue_table_asset(
     connector: str,
     partitions: dg.DynamicPartitionsDefinition,
@@ -77,6 +103,7 @@ def build_glue_table_asset(
     description: str,
     comments: Comments,
     owners: Sequence[str],
+    load: Load = "snapshot",
 ) -> dg.AssetsDefinition:
     """Build the asset; `comments` tells from the inbound columns what each column comes from."""
     key = dg.AssetKey(asset_path(connector, Stage.GLUE_TABLE))
@@ -89,7 +116,7 @@ def build_glue_table_asset(
         kinds={"glue", "parquet"},
         owners=list(owners),
         tags={"stage": "catalog"},
-        metadata={TABLE_METADATA: f"{database}.{table}"},
+        metadata={TABLE_METADATA: f"{database}.{table}", LOAD_METADATA: load},
         description=description,
         check_specs=[
             dg.AssetCheckSpec(
@@ -112,13 +139,18 @@ def build_glue_table_asset(
         inbound = read_inbound_summary(storage, connector, batch_id)
         target = TableTarget(database, table, description, comments(inbound.columns))
         try:
-            published = publish(transformed, target, storage, glue)
+            published = publish_as(load, transformed, target, storage, glue)
         except NotReadyError as error:
             yield readiness_result(error.findings, passed=False)
             raise
         if published.superseded_by:
-            context.log.info("The table goes on showing the newer %s.", published.superseded_by)
-        move(BatchState.PUBLISHED, at=datetime.now(UTC))
+            shows = f"Day {published.day} of the table" if published.day else "The table"
+            context.log.info("%s goes on showing the newer %s.", shows, published.superseded_by)
+        if not move(BatchState.PUBLISHED, at=datetime.now(UTC)):
+            raise LedgerError(
+                f"Batch {batch_id} of {connector} was published, and the ledger has it as "
+                f"{ledger.batch(connector, batch_id).state} by now: see `cleanroom batch show`."
+            )
         yield dg.MaterializeResult(
             metadata=published_metadata(connector, target, published),
             check_results=[readiness_result(published.findings, passed=True)],

@@ -1,11 +1,13 @@
 """Publishing: the files are verified, the planned table is checked, then Glue is switched at once.
 
-Here: the order, and what stops it. Not here: the checks themselves (`catalog.readiness`), the form
-of the table (`catalog.table_input`).
+Here: the order, and what stops it, where a batch is the whole table; what is shared with days. Not
+here: the checks themselves (`catalog.readiness`), the form of the table (`catalog.table_input`), a
+batch that is one day of the table (`catalog.restate`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import zip_longest
 from typing import Any
 
@@ -19,14 +21,15 @@ from cleanroom_pipeline.catalog.readiness import (
     TableFacts,
     TableFile,
     check_table,
+    storage_of,
 )
 from cleanroom_pipeline.catalog.table_input import (
-    BATCH_PARAMETER,
     CONNECTOR_PARAMETER,
+    batch_of,
     columns_of,
     table_input,
 )
-from cleanroom_pipeline.model import BATCH_ID, ColumnSpec, TransformedBatch
+from cleanroom_pipeline.model import ColumnSpec, TransformedBatch
 from cleanroom_pipeline.parquet_footer import Footer, NotParquetError, read_footer
 
 BLOCKING = frozenset({Severity.ERROR, Severity.PRIVACY})
@@ -64,7 +67,9 @@ class TableTarget:
 class Published:
     """What readers see from now on, what they saw before, and what was found on the way.
 
-    With `superseded_by`, readers go on seeing that batch, because it is newer than this one.
+    With `superseded_by`, readers go on seeing that batch, because it is newer than this one. Where
+    the batch is one day of the table, `previous_location` is of that `day`, and `table_rows` are
+    those of all days that readers see; else they are the batch's.
     """
 
     location: str
@@ -73,6 +78,21 @@ class Published:
     columns: tuple[ColumnSpec, ...]
     findings: tuple[Finding, ...]
     superseded_by: str | None
+    table_rows: int
+    day: date | None = None
+
+
+def verified(
+    transformed: TransformedBatch, storage: S3Storage
+) -> tuple[tuple[TableFile, ...], Footer]:
+    """Read and verify a batch's files; return them, and one footer. Raises PublishError."""
+    if transformed.bucket != storage.transformed_bucket:
+        raise PublishError(
+            f"Batch {transformed.batch_id} was written to {transformed.location}, and the "
+            f"transformed bucket is {storage.transformed_bucket}. Run transformed_table again."
+        )
+    files = read_files(storage, transformed)
+    return files, verify_files(storage, transformed, files)
 
 
 def read_files(storage: S3Storage, transformed: TransformedBatch) -> tuple[TableFile, ...]:
@@ -146,21 +166,35 @@ def _verify_encryption(storage: S3Storage, transformed: TransformedBatch) -> Non
             )
 
 
-def newer_batch(earlier: Mapping[str, Any] | None, transformed: TransformedBatch) -> str | None:
-    """Return the batch that the table shows, if it is newer than this one.
+def checked_facts(facts: TableFacts) -> tuple[Finding, ...]:
+    """Run the readiness checks; return what they found, or raise NotReadyError with what blocks."""
+    findings = check_table(facts)
+    blocking = [finding for finding in findings if finding.severity in BLOCKING]
+    if blocking:
+        raise NotReadyError(f"{facts.database}.{facts.table['Name']}", blocking)
+    return findings
 
-    Raises PublishError where the table is another connector's. A batch id that none of ours can
-    have is as good as none: anyone may have written it there.
-    """
-    parameters = (earlier or {}).get("Parameters") or {}
+
+def refuse_another_owner(table: Mapping[str, Any] | None, transformed: TransformedBatch) -> None:
+    """Raise PublishError where the table is another connector's."""
+    parameters = (table or {}).get("Parameters") or {}
     owner = parameters.get(CONNECTOR_PARAMETER, transformed.connector)
     if owner != transformed.connector:
         raise PublishError(
             f"The table shows batches of connector {owner!r}. Give {transformed.connector} a table "
             "of its own."
         )
-    shown: str = parameters.get(BATCH_PARAMETER, "")
-    return shown if BATCH_ID.fullmatch(shown) and shown > transformed.batch_id else None
+
+
+def newer_batch(entry: Mapping[str, Any] | None, transformed: TransformedBatch) -> str | None:
+    """Return the batch that a table or a partition shows, if it is newer than this one."""
+    shown = batch_of(entry)
+    return shown if shown is not None and shown > transformed.batch_id else None
+
+
+def location_of(entry: Mapping[str, Any] | None) -> str | None:
+    """Return where the files of a table or a partition lie."""
+    return None if entry is None else storage_of(entry).get("Location")
 
 
 def publish(
@@ -174,28 +208,26 @@ def publish(
     Raises PublishError, NotReadyError, UnmappableTypeError, or what `GlueCatalog.put_table` raises,
     and has changed nothing then.
     """
-    if transformed.bucket != storage.transformed_bucket:
-        raise PublishError(
-            f"Batch {transformed.batch_id} was written to {transformed.location}, and the "
-            f"transformed bucket is {storage.transformed_bucket}. Run transformed_table again."
-        )
-    files = read_files(storage, transformed)
-    footer = verify_files(storage, transformed, files)
+    files, footer = verified(transformed, storage)
     columns = columns_of(footer.schema, target.comments)
     planned = table_input(target.table, columns, transformed, description=target.description)
-    findings = check_table(TableFacts(target.database, planned, files))
-    blocking = [finding for finding in findings if finding.severity in BLOCKING]
-    if blocking:
-        raise NotReadyError(target.name, blocking)
+    findings = checked_facts(TableFacts(target.database, planned, files))
     earlier = glue.get_table(target.database, target.table)
+    refuse_another_owner(earlier, transformed)
+    if earlier and earlier.get("PartitionKeys"):
+        raise PublishError(
+            f"{target.name} is partitioned, and a snapshot is not. Give the connector another "
+            "table, or `load: restate`."
+        )
     newer = newer_batch(earlier, transformed)
     if newer is None:
         glue.put_table(target.database, planned, replaces=earlier)
     return Published(
         location=transformed.location,
-        previous_location=((earlier or {}).get("StorageDescriptor") or {}).get("Location"),
+        previous_location=location_of(earlier),
         rows=transformed.rows_out,
         columns=columns,
         findings=findings,
         superseded_by=newer,
+        table_rows=transformed.rows_out,
     )

@@ -1,4 +1,4 @@
-"""From an Arrow schema to the Glue `TableInput` of the table.
+"""From an Arrow schema to the Glue `TableInput` of the table, and the `PartitionInput` of a day.
 
 Here: one pure function per document, and a total map of types. Not here: calls to Glue, or the
 question whether Clean Rooms will like the result (`catalog.readiness`).
@@ -6,12 +6,13 @@ question whether Clean Rooms will like the result (`catalog.readiness`).
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.types as pt
 
-from cleanroom_pipeline.model import ColumnSpec, TransformedBatch
+from cleanroom_pipeline.model import BATCH_ID, CONNECTOR_NAME, ColumnSpec, TransformedBatch, checked
 
 INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
@@ -19,6 +20,28 @@ SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 
 BATCH_PARAMETER = "cleanroom.batch_id"
 CONNECTOR_PARAMETER = "cleanroom.connector"
+LOAD_PARAMETER = "cleanroom.load"
+LAST_BATCH_PARAMETER = "cleanroom.last_batch_id"
+ROWS_PARAMETER = "recordCount"
+
+FILE_PARAMETERS: dict[str, str] = {
+    "classification": "parquet",
+    "compressionType": "none",
+    "typeOfData": "file",
+}
+TABLE_PARAMETERS: dict[str, str] = {"EXTERNAL": "TRUE", **FILE_PARAMETERS}
+
+Load = Literal["snapshot", "restate"]
+"""What a batch does to the table: it is the whole table from now on, or one day of it."""
+
+# DATE is a type of Clean Rooms', and Glue takes any primitive type for a key:
+# https://docs.aws.amazon.com/clean-rooms/latest/userguide/data-formats.html
+# https://docs.aws.amazon.com/glue/latest/webapi/API_Table.html
+DAY_KEY: Mapping[str, str] = {
+    "Name": "day",
+    "Type": "date",
+    "Comment": "The day that a delivery holds in full.",
+}
 
 # In bytes; and no control character, in a comment not even a line break:
 # https://docs.aws.amazon.com/glue/latest/dg/aws-glue-api-catalog-tables.html
@@ -119,6 +142,26 @@ def _line(text: str, most: int) -> str:
     return line.encode()[: most - 3].decode(errors="ignore") + "..."
 
 
+def columns_listed(descriptor: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return name and type of each column that a storage descriptor lists, in its order."""
+    return tuple((c["Name"], c.get("Type") or "") for c in descriptor.get("Columns") or [])
+
+
+def batch_of(entry: Mapping[str, Any] | None, parameter: str = BATCH_PARAMETER) -> str | None:
+    """Return the batch that a table or a partition says that it shows.
+
+    A batch id that none of ours can have is as good as none: anyone may have written it there.
+    """
+    batch_id = str(((entry or {}).get("Parameters") or {}).get(parameter, ""))
+    return batch_id if BATCH_ID.fullmatch(batch_id) else None
+
+
+def rows_of(entry: Mapping[str, Any]) -> int:
+    """Return how many rows a table or a partition says that it has; 0 if it doesn't say."""
+    rows = str((entry.get("Parameters") or {}).get(ROWS_PARAMETER, ""))
+    return int(rows) if rows.isascii() and rows.isdecimal() else 0
+
+
 def table_input(
     name: str,
     columns: Sequence[ColumnSpec],
@@ -126,7 +169,7 @@ def table_input(
     *,
     description: str,
 ) -> dict[str, Any]:
-    """Return the whole `TableInput`; UpdateTable replaces everything that it leaves out.
+    """Return the whole `TableInput` of a snapshot; UpdateTable replaces everything it leaves out.
 
     `TableType` is set because Clean Rooms refuses a table without one, and the location is the very
     folder that holds the files because Clean Rooms finds nothing below it:
@@ -137,37 +180,79 @@ def table_input(
         "Description": _line(description, LONGEST_DESCRIPTION),
         "TableType": "EXTERNAL_TABLE",
         "PartitionKeys": [],
-        "Parameters": {
-            "EXTERNAL": "TRUE",
-            "classification": "parquet",
-            "compressionType": "none",
-            "objectCount": str(len(transformed.files)),
-            "recordCount": str(transformed.rows_out),
-            "sizeKey": str(sum(file.size for file in transformed.files)),
-            "typeOfData": "file",
-            BATCH_PARAMETER: transformed.batch_id,
-            CONNECTOR_PARAMETER: transformed.connector,
-            "cleanroom.engine": transformed.engine.value,
-            "cleanroom.recipe_sha256": transformed.recipe_sha256,
+        "Parameters": TABLE_PARAMETERS | _batch_parameters(transformed),
+        "StorageDescriptor": _descriptor(columns, transformed.location),
+    }
+
+
+def day_table_input(
+    name: str,
+    columns: Sequence[ColumnSpec],
+    transformed: TransformedBatch,
+    *,
+    description: str,
+    last_batch: str | None,
+) -> dict[str, Any]:
+    """Return the whole `TableInput` of a table that has a partition for each day.
+
+    What is true of one batch is said in its partition alone. The location is the connector's own
+    folder: all partitions lie below it, and no object directly in it.
+    """
+    connector = checked(CONNECTOR_NAME, transformed.connector, "A connector's name")
+    last = {} if last_batch is None else {LAST_BATCH_PARAMETER: last_batch}
+    ours = {CONNECTOR_PARAMETER: connector, LOAD_PARAMETER: "restate"}
+    location = f"s3://{transformed.bucket}/tables/{connector}/"
+    return {
+        "Name": name,
+        "Description": _line(description, LONGEST_DESCRIPTION),
+        "TableType": "EXTERNAL_TABLE",
+        "PartitionKeys": [dict(DAY_KEY)],
+        "Parameters": TABLE_PARAMETERS | ours | last,
+        "StorageDescriptor": _descriptor(columns, location),
+    }
+
+
+def partition_input(
+    day: date, columns: Sequence[ColumnSpec], transformed: TransformedBatch
+) -> dict[str, Any]:
+    """Return the whole `PartitionInput` of the day that a batch holds, in the table's columns."""
+    return {
+        "Values": [day.isoformat()],
+        "Parameters": FILE_PARAMETERS | _batch_parameters(transformed),
+        "StorageDescriptor": _descriptor(columns, transformed.location),
+    }
+
+
+def _batch_parameters(transformed: TransformedBatch) -> dict[str, str]:
+    return {
+        "objectCount": str(len(transformed.files)),
+        ROWS_PARAMETER: str(transformed.rows_out),
+        "sizeKey": str(sum(file.size for file in transformed.files)),
+        BATCH_PARAMETER: transformed.batch_id,
+        CONNECTOR_PARAMETER: transformed.connector,
+        "cleanroom.engine": transformed.engine.value,
+        "cleanroom.recipe_sha256": transformed.recipe_sha256,
+    }
+
+
+def _descriptor(columns: Sequence[ColumnSpec], location: str) -> dict[str, Any]:
+    return {
+        "Columns": [
+            {
+                "Name": column.name,
+                "Type": column.type,
+                "Comment": _line(column.comment, LONGEST_COMMENT),
+            }
+            for column in columns
+        ],
+        "Location": location,
+        "InputFormat": INPUT_FORMAT,
+        "OutputFormat": OUTPUT_FORMAT,
+        "Compressed": False,
+        "NumberOfBuckets": -1,
+        "SerdeInfo": {
+            "SerializationLibrary": SERDE,
+            "Parameters": {"serialization.format": "1"},
         },
-        "StorageDescriptor": {
-            "Columns": [
-                {
-                    "Name": column.name,
-                    "Type": column.type,
-                    "Comment": _line(column.comment, LONGEST_COMMENT),
-                }
-                for column in columns
-            ],
-            "Location": transformed.location,
-            "InputFormat": INPUT_FORMAT,
-            "OutputFormat": OUTPUT_FORMAT,
-            "Compressed": False,
-            "NumberOfBuckets": -1,
-            "SerdeInfo": {
-                "SerializationLibrary": SERDE,
-                "Parameters": {"serialization.format": "1"},
-            },
-            "StoredAsSubDirectories": False,
-        },
+        "StoredAsSubDirectories": False,
     }

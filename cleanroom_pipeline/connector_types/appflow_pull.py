@@ -6,11 +6,8 @@ Here: what a pull adds to the common chain: its job and its schedule. Not here: 
 import dagster as dg
 
 from cleanroom_pipeline.connector_types.base import ConnectorBase
-from cleanroom_pipeline.connector_types.settings import (
-    CompletionSettings,
-    ScheduleSettings,
-    SourceSettings,
-)
+from cleanroom_pipeline.connector_types.completion_settings import CompletionSettings
+from cleanroom_pipeline.connector_types.settings import ScheduleSettings, SourceSettings
 from cleanroom_pipeline.inbound.appflow import PullSettings, build_pull_job
 from cleanroom_pipeline.inbound.schedules import build_pull_schedule
 from cleanroom_pipeline.model import CONNECTOR_TAG

@@ -3,25 +3,32 @@
 Here: composition. Not here: the logic of a stage, or where data comes from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, Self, get_args
 
 import dagster as dg
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 
 from cleanroom_pipeline.catalog.assets import build_glue_table_asset
+from cleanroom_pipeline.connector_types.completion_settings import CompletionSettings, Policy
+from cleanroom_pipeline.connector_types.profiles import filled, filled_model
 from cleanroom_pipeline.connector_types.settings import (
-    CompletionSettings,
+    RESTATEMENT,
     ConnectorName,
     DataBrewJobSettings,
     FileName,
     InboundSettings,
     SensorSettings,
     TableSettings,
+    load_misfits,
+    refuse,
 )
 from cleanroom_pipeline.inbound.assets import build_inbound_files_asset
 from cleanroom_pipeline.inbound.sensors import build_quiet_period_sensor
+from cleanroom_pipeline.inbound.tick import TickSettings
 from cleanroom_pipeline.model import CONNECTOR_TAG, Engine, partitions_name
 from cleanroom_pipeline.recipe import Recipe, parse_recipe
 from cleanroom_pipeline.recipe.lineage import column_lineage
@@ -43,6 +50,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
     inbound: InboundSettings
     completion: CompletionSettings
     table: TableSettings
+    profile: str | None = None
     description: str = ""
     recipe: FileName = "recipe.json"
     engine: Engine = Engine.LOCAL
@@ -50,10 +58,49 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
     sensor: SensorSettings = SensorSettings()
     owners: Sequence[str] = Field(default_factory=list)
 
+    @model_validator(mode="before")
+    @classmethod
+    def take_defaults_from_profile(cls, attributes: Any) -> Any:
+        """Fill what the profile says and the connector does not, and refuse what does not fit.
+
+        Done before the fields are read, so that it is done where one of them holds a template.
+        """
+        whole = filled(attributes)
+        if isinstance(whole, Mapping):
+            completion, table = whole.get("completion"), whole.get("table")
+            if isinstance(completion, Mapping) and isinstance(table, Mapping):
+                policy = completion.get("policy")
+                # A template is text until Dagster renders it; what is built then is checked below.
+                if policy in get_args(Policy):
+                    refuse(load_misfits(policy, table.get("load", "snapshot")))
+        return whole
+
+    @model_validator(mode="after")
+    def the_load_goes_with_the_policy(self) -> Self:
+        """Refuse a table that is loaded in another way than the policy cuts."""
+        refuse(load_misfits(self.completion.policy, self.table.load))
+        return self
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """Return the model by which Dagster reads the YAML; it fills from the profile as well."""
+        return filled_model(super().model())
+
     @property
     def partitions(self) -> dg.DynamicPartitionsDefinition:
         """The batches of this connector; a partition key is a batch id."""
         return dg.DynamicPartitionsDefinition(name=partitions_name(self.name))
+
+    def tick_settings(self) -> TickSettings:
+        """Return what the sensor, and a person's commands, go by."""
+        return TickSettings(
+            self.name,
+            self.completion.chosen(),
+            deadline=self.completion.deadline,
+            reconcile_every=timedelta(minutes=self.sensor.reconcile_minutes),
+            in_order=self.completion.policy == RESTATEMENT,
+            parallel=self.sensor.parallel_batches,
+        )
 
     def read_recipe(self, folder: Path) -> tuple[Recipe, str]:
         """Read and check the recipe that lies beside the YAML; RecipeError has every finding."""
@@ -74,6 +121,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                 prefix=self.inbound.prefix,
                 description=f"{about} A settled delivery, as it arrived.",
                 owners=self.owners,
+                recipe=recipe,
             ),
             build_transformed_table_asset(
                 TransformSettings(
@@ -97,6 +145,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                 description=self.table.description or about,
                 owners=self.owners,
                 comments=partial(origin_comments, recipe),
+                load=self.table.load,
             ),
         ]
 
@@ -111,9 +160,8 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
             executor_def=dg.in_process_executor,
         )
         sensor = build_quiet_period_sensor(
-            self.name,
+            self.tick_settings(),
             batch_job,
-            self.completion.chosen(),
             self.partitions,
             interval_seconds=self.sensor.interval_seconds,
             default_status=dg.DefaultSensorStatus[self.sensor.default_status],

@@ -7,7 +7,7 @@ reads; and recipes, which check themselves.
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import yaml
@@ -78,13 +78,13 @@ def _mistakes(
     except pydantic.ValidationError as error:
         for found in error.errors(include_url=False):
             location = [part for part in found["loc"] if _is_in(attributes, part)]
-            # A template is text until Dagster renders it, and is checked then.
-            if isinstance(found["input"], str) and TEMPLATE in found["input"]:
-                continue
             field = ".".join(str(part) for part in found["loc"])
             if found["type"] == "extra_forbidden":
                 allowed = _fields_beside(type_, found["loc"])
                 yield location, f"{field}: no such field{_choices(str(found['loc'][-1]), allowed)}"
+            # A template is text until Dagster renders it, and is checked then.
+            elif isinstance(found["input"], str) and TEMPLATE in found["input"]:
+                continue
             elif found["type"] == "missing":
                 yield location, f"{field}: is needed."
             else:
@@ -98,10 +98,27 @@ def _is_in(attributes: Any, name: int | str) -> bool:
 
 
 def _fields_beside(type_: type[pydantic.BaseModel], location: Location) -> list[str]:
-    model: Any = type_
+    """Return the fields of the model that the last part of `location` is in.
+
+    Items of lists and mappings, and members of unions, are parts of a location that are no field.
+    """
+    models = [type_]
     for part in location[:-1]:
-        model = model.model_fields[str(part)].annotation
-    return sorted(model.model_fields)
+        inner = [
+            model.model_fields[str(part)].annotation
+            for model in models
+            if str(part) in model.model_fields
+        ]
+        models = [found for annotation in inner for found in _models_in(annotation)] or models
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models_in(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
+    """Return the models that an annotation speaks of: optional, in a union, in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
 
 
 def _choices(given: str, allowed: Sequence[str]) -> str:

@@ -3,15 +3,15 @@
 Here: fields, their types, defaults and bounds. Not here: what is built from them.
 """
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
 
 import dagster as dg
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from cleanroom_pipeline.inbound.sensors import CompletionPolicy, ProviderRun, QuietPeriod
-from cleanroom_pipeline.recipe.files import FileFormat
-from cleanroom_pipeline.records import FormatChoice
+from cleanroom_pipeline.catalog.table_input import Load
+from cleanroom_pipeline.connector_types.format_settings import FormatSettings
 
 ConnectorName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)
@@ -20,6 +20,8 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_=-][A-Za-z0-9_.
 GlueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.json$")]
 Status = Literal["RUNNING", "STOPPED"]
+
+RESTATEMENT = "restatement"
 
 
 def bounded(low: float, high: float | None = None) -> AfterValidator:
@@ -35,24 +37,23 @@ def bounded(low: float, high: float | None = None) -> AfterValidator:
     return AfterValidator(check)
 
 
+def refuse(misfits: Iterable[tuple[tuple[str, ...], str]]) -> None:
+    """Raise a ValidationError that leads to each field, which a plain ValueError does not.
+
+    A misfit is where the field is, part by part, and what is to be said of it.
+    """
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("settings", "{told}", {"told": told}), loc=where, input=None
+        )
+        for where, told in misfits
+    ]
+    if details:
+        raise ValidationError.from_exception_data("settings", details)
+
+
 class Settings(dg.Model, dg.Resolvable):
     """A part of a connector's YAML; a field that is not listed is refused."""
-
-
-class FormatSettings(Settings):
-    """How inbound files are read; `auto` tells each batch's kind by its files' names."""
-
-    kind: Literal["auto", "csv", "jsonl", "parquet"] = "auto"
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
-    header: bool = True
-
-    def choice(self) -> FormatChoice:
-        """Return what the stages are told."""
-        kind = "csv" if self.kind == "auto" else self.kind
-        return FormatChoice(
-            FileFormat(kind=kind, delimiter=self.delimiter, header=self.header),
-            by_name=self.kind == "auto",
-        )
 
 
 class InboundSettings(Settings):
@@ -62,40 +63,44 @@ class InboundSettings(Settings):
     format: FormatSettings = FormatSettings()
 
 
-class CompletionSettings(Settings):
-    """How a delivery is known to be whole."""
-
-    policy: Literal["quiet_period", "provider_run"]
-    minutes: Annotated[float, bounded(0.01)] | None = None
-
-    @model_validator(mode="after")
-    def minutes_go_with_quiet_period(self) -> Self:
-        """Refuse settings that don't fit the policy."""
-        if (self.policy == "quiet_period") != (self.minutes is not None):
-            raise ValueError("minutes is needed with policy quiet_period, and with no other")
-        return self
-
-    def chosen(self) -> CompletionPolicy:
-        """Return the policy."""
-        if self.minutes is None:
-            return ProviderRun()
-        return QuietPeriod(timedelta(minutes=self.minutes))
-
-
 class SensorSettings(Settings):
-    """How often the connector's sensor looks, and whether it does so from the start."""
+    """How often the connector's sensor looks, and whether it does so from the start.
+
+    Every `reconcile_minutes` it also lists the whole inbound prefix, for what no message told of.
+    `parallel_batches` is how many batches of the connector may run at once.
+    """
 
     interval_seconds: Annotated[int, bounded(1)] = 30
+    reconcile_minutes: Annotated[float, bounded(0.01, 1440)] = 15
+    parallel_batches: Annotated[int, bounded(1, 100)] = 4
     default_status: Status = "RUNNING"
 
 
 class TableSettings(Settings):
-    """The Glue table; with `snapshot`, the newest published batch is the table."""
+    """The Glue table, and what a batch does to it.
+
+    With `snapshot`, the newest published batch is the table. With `restate`, the table is
+    partitioned by day, and a batch replaces the day that it holds.
+    """
 
     database: GlueName
     name: GlueName
-    load: Literal["snapshot"] = "snapshot"
+    load: Load = "snapshot"
     description: str = ""
+
+
+def load_misfits(policy: object, load: object) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Return what is to be said where a completion policy and the table's load do not go together.
+
+    `restatement` alone cuts batches of which each holds one day in full.
+    """
+    told = ""
+    if load == "restate" and policy != RESTATEMENT:
+        told = f"restate goes with completion policy {RESTATEMENT} alone, and it is {policy}"
+    if load == "snapshot" and policy == RESTATEMENT:
+        told = f"must be restate with completion policy {RESTATEMENT}: each batch is one day"
+    if told:
+        yield ("table", "load"), told
 
 
 class DataBrewJobSettings(Settings):

@@ -6,8 +6,12 @@ Here: reading a message's body, and finding the connector that a key belongs to.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
+from typing import Any
 from urllib.parse import unquote_plus
+
+from cleanroom_pipeline.model import Arrival, utc_moment
 
 
 class MessageError(ValueError):
@@ -20,11 +24,24 @@ class OverlapError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CreatedObject:
-    """An object that a notification says was created; the version id is often left out."""
+    """An object that a notification says was created; what it says of the version may be partial.
+
+    `created_at` is when a multipart upload was completed: LastModified says when it was begun.
+    """
 
     bucket: str
     key: str
-    version_id: str | None
+    created_at: datetime
+    version_id: str | None = None
+    etag: str | None = None
+    size: int | None = None
+
+    @property
+    def arrival(self) -> Arrival | None:
+        """The arrival, if the notification says all of it."""
+        if not self.version_id or not self.etag or self.size is None:
+            return None
+        return Arrival(self.key, self.version_id, self.etag, self.size, self.created_at)
 
 
 def created_objects(body: str) -> tuple[CreatedObject, ...]:
@@ -38,11 +55,7 @@ def created_objects(body: str) -> tuple[CreatedObject, ...]:
         if document.get("Event") == "s3:TestEvent":
             return ()
         return tuple(
-            CreatedObject(
-                bucket=record["s3"]["bucket"]["name"],
-                key=unquote_plus(record["s3"]["object"]["key"]),
-                version_id=record["s3"]["object"].get("versionId"),
-            )
+            _created(record)
             for record in document["Records"]
             if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
         )
@@ -50,6 +63,18 @@ def created_objects(body: str) -> tuple[CreatedObject, ...]:
         raise MessageError(
             f"A message of the inbound queue is no S3 notification ({type(error).__name__})."
         ) from None
+
+
+def _created(record: Mapping[str, Any]) -> CreatedObject:
+    described, size = record["s3"]["object"], record["s3"]["object"].get("size")
+    return CreatedObject(
+        bucket=str(record["s3"]["bucket"]["name"]),
+        key=unquote_plus(described["key"]),
+        version_id=described.get("versionId"),
+        etag=described.get("eTag"),
+        size=None if size is None else int(size),
+        created_at=utc_moment(record["eventTime"]),
+    )
 
 
 def connector_of(key: str, prefixes: Mapping[str, str]) -> str | None:

@@ -1,21 +1,29 @@
-"""From S3's notifications to a batch that is cut: what one tick of a sensor does.
+"""From S3's notifications and listings to arrivals that the ledger remembers.
 
-Here: the order of the writes, each of which can be repeated. Not here: Dagster, and the question
-whether a delivery is whole (`inbound.completion`).
+Here: what is recorded, and in which order, so that a crash loses nothing. Not here: Dagster, when a
+delivery is whole (`inbound.completion`), and its cut (`inbound.cutting`).
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.sqs import InboundQueue, QueueMessage
-from cleanroom_pipeline.inbound.completion import Whole, is_data
-from cleanroom_pipeline.inbound.events import MessageError, connector_of, created_objects
-from cleanroom_pipeline.inbound.manifest import build_manifest
+from cleanroom_pipeline.inbound.completion.objects import counts
+from cleanroom_pipeline.inbound.events import (
+    CreatedObject,
+    MessageError,
+    connector_of,
+    created_objects,
+)
+from cleanroom_pipeline.inbound.history import may_be_forgotten, remember
 from cleanroom_pipeline.ledger import Ledger
-from cleanroom_pipeline.model import Arrival, Manifest, manifest_key
-from cleanroom_pipeline.records import read_manifest
+from cleanroom_pipeline.model import Arrival
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,6 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The objects that are present and in no batch, at a time by S3's clock."""
-
-    pending: tuple[Arrival, ...]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Intake:
     """Takes in what arrives in the inbound bucket.
 
@@ -57,7 +57,7 @@ class Intake:
     prefixes: Mapping[str, str]
     wait_seconds: int = 1
 
-    def drain(self, *, budget_seconds: float, now: Callable[[], float]) -> Drained:
+    def drain(self, *, at: datetime, budget_seconds: float, now: Callable[[], float]) -> Drained:
         """Record what the queue tells, for every connector, until it is empty or time is up.
 
         A message is deleted after what it tells is recorded. One that can't be read is left, comes
@@ -68,69 +68,61 @@ class Intake:
             messages = self.queue.receive(wait_seconds=self.wait_seconds)
             if not messages:
                 break
-            done: list[QueueMessage] = []
-            for message in messages:
-                result = self._record(message)
-                total += result
-                if not result.unreadable:
-                    done.append(message)
-            self.queue.delete(done)
+            total += self._take(messages, at)
         return total
 
-    def _record(self, message: QueueMessage) -> Drained:
-        try:
-            created = created_objects(message.body)
-        except MessageError:
-            return Drained(messages=1, unreadable=1)
-        recorded = foreign = 0
-        for event in created:
+    def _take(self, messages: Iterable[QueueMessage], at: datetime) -> Drained:
+        told: list[CreatedObject] = []
+        read: list[QueueMessage] = []
+        unreadable = 0
+        for message in messages:
+            try:
+                told += created_objects(message.body)
+                read.append(message)
+            except MessageError:
+                unreadable += 1
+                LOG.warning(
+                    "Message %s of the inbound queue is no S3 notification; it came %d times, and "
+                    "is left to the queue's redrive.",
+                    message.message_id,
+                    message.received,
+                )
+        recorded, foreign = self._record_told(told, at)
+        self.queue.delete(read)
+        return Drained(len(read) + unreadable, recorded, unreadable, foreign)
+
+    def _record_told(self, told: Sequence[CreatedObject], at: datetime) -> tuple[int, int]:
+        """Record what messages told of; return how much was new, and how much is of no connector.
+
+        Different messages may tell of one object.
+        """
+        arrivals: dict[str, dict[tuple[str, str], Arrival]] = defaultdict(dict)
+        foreign = 0
+        for event in told:
             connector = connector_of(event.key, self.prefixes)
             if connector is None or event.bucket != self.storage.inbound_bucket:
                 foreign += 1
-            elif is_data(event.key):
-                arrival = self.storage.head_inbound(event.key, event.version_id)
-                if arrival is not None:
-                    recorded += self.ledger.record_arrival(
-                        connector, arrival, seen_at=arrival.last_modified
-                    )
-        return Drained(messages=1, recorded=recorded, foreign=foreign)
-
-    def find(self, connector: str) -> Found:
-        """Return what is present and in no batch; what no message told of is recorded here."""
-        listing = self.storage.list_inbound(self.prefixes[connector])
-        owners = {
-            (recorded.arrival.key, recorded.arrival.version_id): recorded.batch_id
-            for recorded in self.ledger.arrivals(connector)
-        }
-        pending = []
-        for arrival in listing.objects:
-            if not is_data(arrival.key):
-                continue
-            identity = (arrival.key, arrival.version_id)
-            if identity not in owners:
-                self.ledger.record_arrival(connector, arrival, seen_at=listing.at)
-            if owners.get(identity) is None:
-                pending.append(arrival)
-        return Found(tuple(pending), listing.at)
-
-    def cut(self, connector: str, whole: Whole, *, policy: str, at: datetime) -> Manifest | None:
-        """Cut a batch; None where another tick was quicker, and the next look will tell."""
-        manifest = build_manifest(
-            connector,
-            self.storage.inbound_bucket,
-            whole.files,
-            policy=policy,
-            reason=whole.reason,
+            elif counts(event.key):
+                found = event.arrival or self.storage.head_inbound(event.key, event.version_id)
+                if found is not None:
+                    arrivals[connector][found.key, found.version_id] = found
+        # An object that came after the tick began was not there at the time that the tick has.
+        seen_at = max([at, *(event.created_at for event in told)])
+        recorded = sum(
+            self.record(connector, found.values(), seen_at=seen_at)
+            for connector, found in arrivals.items()
         )
-        self.storage.put_new_record(manifest_key(connector, manifest.batch_id), manifest.to_json())
-        if not self.ledger.begin_cut(manifest, at=at):
-            return None
-        return manifest if self.ledger.finish_cut(manifest, at=at) else None
+        return recorded, foreign
 
-    def finish_open(self, connector: str, *, at: datetime) -> str | None:
-        """Finish a cut that was begun and not ended; return the batch id if one was cut."""
-        batch_id = self.ledger.open_batch(connector)
-        if batch_id is None:
-            return None
-        manifest = read_manifest(self.storage, connector, batch_id)
-        return batch_id if self.ledger.finish_cut(manifest, at=at) else None
+    def record(self, connector: str, arrivals: Iterable[Arrival], *, seen_at: datetime) -> int:
+        """Record arrivals as pending unless they are known; return how many were new.
+
+        Of one so old that the ledger may have forgotten it, the manifests are asked.
+        """
+        recent: list[Arrival] = []
+        old: list[Arrival] = []
+        for arrival in arrivals:
+            (old if may_be_forgotten(arrival, seen_at) else recent).append(arrival)
+        if old:
+            recent += remember(self.storage, self.ledger, connector, old, at=seen_at)
+        return self.ledger.record_arrivals(connector, recent, seen_at=seen_at)

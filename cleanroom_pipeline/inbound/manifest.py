@@ -1,13 +1,16 @@
-"""Batch ids and manifests, made from nothing but the arrivals themselves.
+"""Batch ids and manifests, made from what a batch takes and the time of its cut.
 
 Here: the digest, the id, and the check of a manifest against what is there. Not here: S3.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
-from cleanroom_pipeline.model import Arrival, Manifest, newest
+from cleanroom_pipeline.inbound.completion.decision import Whole
+from cleanroom_pipeline.model import Arrival, Manifest
+
+STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class ManifestError(ValueError):
@@ -27,24 +30,53 @@ def digest(files: Iterable[Arrival]) -> str:
     return state.hexdigest()
 
 
+def cut_moment(at: datetime, last_batch: str | None) -> datetime:
+    """Return the moment that a new batch's id tells, in whole seconds: later than the last one's.
+
+    So the ids of a connector's batches sort in the order of their cuts, whatever a clock does.
+    """
+    moment = at.astimezone(UTC).replace(microsecond=0)
+    if last_batch is None:
+        return moment
+    last = datetime.strptime(last_batch.partition("-")[0], STAMP).replace(tzinfo=UTC)
+    return max(moment, last + timedelta(seconds=1))
+
+
 def build_manifest(
-    connector: str, bucket: str, files: Iterable[Arrival], *, policy: str, reason: str
+    connector: str,
+    bucket: str,
+    whole: Whole,
+    *,
+    policy: str,
+    at: datetime,
+    last_batch: str | None = None,
+    recut_of: str | None = None,
 ) -> Manifest:
-    """Return the manifest of a new batch. The same files always give the same batch id."""
-    listed = tuple(sorted(files))
-    latest = newest(listed)
-    if latest is None:
+    """Return the manifest of a new batch that is cut at `at`, after `last_batch`."""
+    files = tuple(sorted(whole.files))
+    if not files:
         raise ManifestError(f"A batch of {connector} needs at least one file.")
-    content = digest(listed)
+    content = digest(files)
     return Manifest(
         connector=connector,
-        batch_id=f"{latest.astimezone(UTC):%Y%m%dT%H%M%SZ}-{content[:8]}",
+        batch_id=f"{cut_moment(at, last_batch):{STAMP}}-{content[:8]}",
         bucket=bucket,
         digest=content,
-        files=listed,
+        files=files,
         policy=policy,
-        reason=reason,
+        reason=whole.reason,
+        signals=tuple(sorted(whole.signals)),
+        deliveries=whole.deliveries,
+        positions=dict(whole.positions),
+        day=whole.day,
+        records=whole.records,
+        recut_of=recut_of,
     )
+
+
+def gone_from(manifest: Manifest, present: Mapping[str, Arrival | None]) -> list[str]:
+    """Return the keys whose pinned version is gone; `present` is as in `check_present`."""
+    return [file.key for file in manifest.files if present.get(file.key) is None]
 
 
 def check_present(manifest: Manifest, present: Mapping[str, Arrival | None]) -> None:
@@ -52,12 +84,13 @@ def check_present(manifest: Manifest, present: Mapping[str, Arrival | None]) -> 
 
     `present` maps each file's key to what S3 has now under the pinned version id.
     """
-    gone = [file.key for file in manifest.files if present.get(file.key) is None]
+    gone = gone_from(manifest, present)
     if gone:
         raise ManifestError(
             f"Batch {manifest.batch_id} of {manifest.connector} pins {len(gone)} object version(s) "
-            f"that are gone from bucket {manifest.bucket}: {_named(gone)}. Restore them, or let a "
-            "person cut a new batch from what is left."
+            f"that are gone from bucket {manifest.bucket}: {named(gone)}. Restore them, or cut a "
+            f"new batch from what is left: cleanroom batch cut {manifest.connector} "
+            f"--again {manifest.batch_id} --reason ..."
         )
     changed = [
         file.key
@@ -67,10 +100,11 @@ def check_present(manifest: Manifest, present: Mapping[str, Arrival | None]) -> 
     if changed:
         raise ManifestError(
             f"Batch {manifest.batch_id} of {manifest.connector}: S3 has other bytes than the "
-            f"manifest under {_named(changed)}."
+            f"manifest under {named(changed)}."
         )
 
 
-def _named(keys: list[str], most: int = 10) -> str:
+def named(keys: list[str], most: int = 10) -> str:
+    """Return names in words, up to `most` of them."""
     shown = ", ".join(keys[:most])
     return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"

@@ -1,45 +1,34 @@
-"""The quiet-period sensor of a connector: one tick takes in, decides, cuts, and requests runs.
+"""The quiet-period sensor of a connector: its tick as Dagster sees it.
 
-Here: how that is told to Dagster, and the cursor. Not here: how a batch is cut (`inbound.intake`),
-when it is whole (`inbound.completion`).
+Here: what Dagster is asked, and what it is told. Not here: what a tick does (`inbound.tick`), or
+when a delivery is whole (`inbound.completion`).
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.sqs import InboundQueue
-from cleanroom_pipeline.inbound.completion import (
-    CompleteDelivery,
-    Decision,
-    Look,
-    Nothing,
-    Waiting,
-    Whole,
-    provider_run,
-    quiet_period,
-)
-from cleanroom_pipeline.inbound.intake import Drained, Found, Intake
-from cleanroom_pipeline.inbound.manifest import digest
+from cleanroom_pipeline.inbound.batch_runs import RunState, SeenRun, run_key
+from cleanroom_pipeline.inbound.intake import Intake
+from cleanroom_pipeline.inbound.tick import Tick, Ticked, TickSettings
 from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import (
+    ATTEMPT_TAG,
     CONNECTOR_TAG,
     PARTITION_TAG,
+    RETRY_STRATEGY_TAG,
+    RUN_KEY_TAG,
     WILL_RETRY_TAG,
     Batch,
-    BatchState,
-    utc_moment,
-    utc_text,
 )
 
-DRAIN_BUDGET_SECONDS = 20.0
-CURSOR_VERSION = 1
+RETRIED_WITHIN = timedelta(minutes=10)
+ENDED_BADLY = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
 class InboundRoutes(dg.ConfigurableResource[Any]):
@@ -48,162 +37,83 @@ class InboundRoutes(dg.ConfigurableResource[Any]):
     prefixes: dict[str, str]
 
 
-class CompletionPolicy(Protocol):
-    """Decides whether what is pending is whole."""
-
-    @property
-    def name(self) -> str:
-        """The policy's name, which manifests keep."""
-
-    def decide(self, look: Look, deliveries: Iterable[CompleteDelivery]) -> Decision:
-        """Decide from one look, and from the deliveries that ended, the earliest first."""
-
-
 @dataclass(frozen=True, slots=True)
-class QuietPeriod:
-    """Completion policy: whole after a time without change."""
+class DagsterRuns:
+    """What a Dagster instance knows of a connector's batches."""
 
-    quiet: timedelta
-    name: str = "quiet_period"
+    instance: dg.DagsterInstance
+    partitions_name: str
+    now: datetime
 
-    def decide(self, look: Look, deliveries: Iterable[CompleteDelivery]) -> Decision:
-        """Decide by the look alone."""
-        del deliveries
-        return quiet_period(look, self.quiet)
+    def newest(self, batch_id: str) -> SeenRun | None:
+        """Return the newest run of a batch, whichever job it is of: the UI has one of its own."""
+        filters = dg.RunsFilter(tags={PARTITION_TAG: batch_id})
+        records = self.instance.get_run_records(filters, limit=1)
+        return seen(records[0], self.now) if records else None
+
+    def has_request(self, batch: Batch) -> bool:
+        """Tell whether Dagster has a run of this attempt's key."""
+        filters = dg.RunsFilter(tags={RUN_KEY_TAG: run_key(batch)})
+        return bool(self.instance.get_run_records(filters, limit=1))
+
+    def is_known(self, batch_id: str) -> bool:
+        """Tell whether the batch is a partition already."""
+        return self.instance.has_dynamic_partition(self.partitions_name, batch_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRun:
-    """Completion policy: whole when the provider says so."""
+def seen(record: dg.RunRecord, now: datetime) -> SeenRun:
+    """Return how far a batch's newest run is.
 
-    name: str = "provider_run"
-
-    def decide(self, look: Look, deliveries: Iterable[CompleteDelivery]) -> Decision:
-        """Decide by the deliveries that ended."""
-        return provider_run(look.pending, tuple(deliveries))
-
-
-def next_look(found: Found, cursor: str | None) -> tuple[Look, str]:
-    """Return what was found as a look, and the cursor that remembers it.
-
-    A cursor that is missing, old or damaged only makes the wait begin again.
+    One that Dagster will start again is not over, unless it should have done so long ago.
     """
-    content = digest(found.pending)
-    since = found.at
-    try:
-        remembered = json.loads(cursor or "{}")
-        if remembered.get("version") == CURSOR_VERSION and remembered.get("digest") == content:
-            since = min(found.at, utc_moment(remembered["since"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        since = found.at
-    remembered = {"version": CURSOR_VERSION, "digest": content, "since": utc_text(since)}
-    return Look(found.pending, found.at, since), json.dumps(remembered)
+    run, ended = record.dagster_run, record.end_time
+    promised = run.tags.get(WILL_RETRY_TAG) == "true"
+    recent = ended is None or now.timestamp() - ended < RETRIED_WITHIN.total_seconds()
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        state = RunState.SUCCEEDED
+    elif run.status in ENDED_BADLY and not (promised and recent):
+        state = RunState.ENDED_BADLY
+    else:
+        state = RunState.LIVE
+    return SeenRun(run.run_id, state)
 
 
-def said_of(decision: Decision, drained: Drained) -> str:
-    """Return a tick's reason in words."""
-    parts = []
-    match decision:
-        case Nothing(reason):
-            parts.append(reason)
-        case Waiting(reason, until):
-            parts.append(reason + (f" Whole at {until:%H:%M:%S} UTC." if until else ""))
-        case Whole(files, reason):
-            parts.append(f"{len(files)} objects are whole. {reason}")
-    if drained.unreadable:
-        parts.append(f"{drained.unreadable} messages could not be read, and are left to redrive.")
-    if drained.foreign:
-        parts.append(f"{drained.foreign} objects belong to no connector.")
-    return " ".join(parts)
-
-
-def runs_of(instance: dg.DagsterInstance, job_name: str, batch_id: str) -> list[dg.DagsterRun]:
-    """Return the runs of a job for a batch, the newest first."""
-    filters = dg.RunsFilter(job_name=job_name, tags={PARTITION_TAG: batch_id})
-    return [record.dagster_run for record in instance.get_run_records(filters)]
-
-
-def run_request(connector: str, batch: Batch, attempt: int) -> dg.RunRequest:
-    """Return the request for a run of a batch; the attempt makes a second one possible."""
+def run_request(batch: Batch) -> dg.RunRequest:
+    """Return the request for a run of a batch; the attempt makes another one possible."""
     return dg.RunRequest(
-        run_key=f"{batch.batch_id}__attempt{attempt}",
+        run_key=run_key(batch),
         partition_key=batch.batch_id,
-        tags={CONNECTOR_TAG: connector},
+        tags={
+            CONNECTOR_TAG: batch.connector,
+            ATTEMPT_TAG: str(batch.attempt),
+            # From its failure on, Dagster refuses to start a run again of which each step is done:
+            # its worker can die after the last one.
+            RETRY_STRATEGY_TAG: "ALL_STEPS",
+        },
     )
 
 
-def requests_for(
-    connector: str,
-    job_name: str,
-    ledger: Ledger,
-    instance: dg.DagsterInstance,
-    batches: Iterable[Batch],
-    at: datetime,
-) -> list[dg.RunRequest]:
-    """Request a run for each batch that is cut and has none; note those whose run died for good."""
-    requests = []
-    for batch in batches:
-        if batch.state not in {BatchState.CUT, BatchState.RUNNING}:
-            continue
-        runs = runs_of(instance, job_name, batch.batch_id)
-        if not runs:
-            requests.append(run_request(connector, batch, attempt=1))
-        elif ended_badly(runs[0]):
-            ledger.move(connector, batch.batch_id, BatchState.FAILED, run_id=runs[0].run_id, at=at)
-    return requests
-
-
-def ended_badly(run: dg.DagsterRun) -> bool:
-    """Tell whether a run is over without success, and Dagster will not start it again."""
-    retried = run.tags.get(WILL_RETRY_TAG) == "true"
-    return run.status in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED} and not retried
-
-
-def tick(
-    connector: str,
-    job_name: str,
-    policy: CompletionPolicy,
-    partitions: dg.DynamicPartitionsDefinition,
-    intake: Intake,
-    *,
-    instance: dg.DagsterInstance,
-    cursor: str | None,
-    now: Callable[[], float],
-) -> dg.SensorResult:
-    """Do one tick. What it writes can be written again, so that a crash anywhere costs nothing."""
-    drained = intake.drain(budget_seconds=DRAIN_BUDGET_SECONDS, now=now)
-    found = intake.find(connector)
-    intake.finish_open(connector, at=found.at)
-    look, new_cursor = next_look(found, cursor)
-    deliveries = sorted(intake.ledger.deliveries(connector), key=lambda d: d.completed_at)
-    decision = policy.decide(
-        look, (CompleteDelivery(d.execution_id, d.prefix, d.records) for d in deliveries)
-    )
-    if isinstance(decision, Whole):
-        intake.cut(connector, decision, policy=policy.name, at=found.at)
-    batches = list(intake.ledger.batches(connector))
-    known = set(instance.get_dynamic_partitions(partitions.name or ""))
-    added = [batch.batch_id for batch in reversed(batches) if batch.batch_id not in known]
-    requests = requests_for(connector, job_name, intake.ledger, instance, batches, found.at)
-    if not added and not requests:
-        return dg.SensorResult(skip_reason=said_of(decision, drained), cursor=new_cursor)
+def sensor_result(ticked: Ticked, partitions: dg.DynamicPartitionsDefinition) -> dg.SensorResult:
+    """Return what a tick found as Dagster takes it."""
+    requests = [run_request(batch) for batch in ticked.requests]
+    if not ticked.partitions and not requests:
+        return dg.SensorResult(skip_reason=ticked.said, cursor=ticked.cursor)
+    added = [partitions.build_add_request(list(ticked.partitions))] if ticked.partitions else []
     return dg.SensorResult(
-        run_requests=requests,
-        dynamic_partitions_requests=[partitions.build_add_request(added)] if added else [],
-        cursor=new_cursor,
+        run_requests=requests, dynamic_partitions_requests=added, cursor=ticked.cursor
     )
 
 
 def build_quiet_period_sensor(
-    connector: str,
+    settings: TickSettings,
     job: Any,
-    policy: CompletionPolicy,
     partitions: dg.DynamicPartitionsDefinition,
     *,
     interval_seconds: int,
     default_status: dg.DefaultSensorStatus,
 ) -> dg.SensorDefinition:
     """Build the sensor `<connector>__quiet_period_sensor`, which requests runs of `job`."""
+    connector = settings.connector
 
     @dg.sensor(
         name=f"{connector}__quiet_period_sensor",
@@ -219,15 +129,12 @@ def build_quiet_period_sensor(
         ledger: Ledger,
         inbound_routes: InboundRoutes,
     ) -> dg.SensorResult:
-        return tick(
-            connector,
-            job.name,
-            policy,
-            partitions,
+        tick = Tick(
+            settings,
             Intake(storage, inbound_queue, ledger, inbound_routes.prefixes),
-            instance=context.instance,
-            cursor=context.cursor,
-            now=time.monotonic,
+            DagsterRuns(context.instance, str(partitions.name), datetime.now(UTC)),
+            time.monotonic,
         )
+        return sensor_result(tick(context.cursor), partitions)
 
     return quiet_period_sensor

@@ -8,10 +8,11 @@ as people write addresses into those too, a word with an `@` is never passed on.
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cleanroom_pipeline.model import Stage
+from cleanroom_pipeline.model import Notice, Stage, utc_text
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: a subject has less than 100
 # characters; text and attributes together have at most 256 KiB.
@@ -23,9 +24,11 @@ LONGEST_REASON = 2_000
 SAFE_ERRORS = frozenset(
     {
         "CredentialsError",
+        "CutRefusedError",
         "EngineError",
         "ExternalRunError",
         "FileReadError",
+        "LedgerBusyError",
         "LedgerError",
         "ManifestError",
         "MissingDatabaseError",
@@ -118,16 +121,45 @@ def stage_of(step: str) -> str:
     return step.partition(".")[0].rpartition("__")[2]
 
 
+def build_overdue_message(notice: Notice) -> Message:
+    """Return the message that a delivery is overdue. Nothing was cut, and nothing will be."""
+    lines = [
+        f"A delivery of {notice.connector} is not whole, and should be.",
+        "",
+        f"First object: {utc_text(notice.since)}",
+        f"Deadline:     {utc_text(notice.deadline)}",
+        f"Waiting for:  {without_addresses(notice.waiting_for)}",
+        *(f"Missing:      {without_addresses(name)}" for name in notice.missing),
+        "",
+        "It is cut once it is whole. To cut what is there as it is:",
+        f"cleanroom batch cut {notice.connector} --reason ...",
+    ]
+    return Message(
+        subject=printable(f"Clean room pipeline: {notice.connector} overdue", LONGEST_SUBJECT),
+        text=_text(lines),
+        attributes={
+            "Source": f"{notice.connector}__quiet_period_sensor",
+            "PipelineResult": "overdue",
+            "connector": notice.connector,
+            "outcome": "overdue",
+        },
+    )
+
+
+def _text(lines: Iterable[str]) -> str:
+    text = "\n".join(lines).translate(_CONTROLS)
+    return text.encode(errors="replace")[:LONGEST_TEXT_BYTES].decode(errors="ignore")
+
+
 def build_message(facts: RunFacts) -> Message:
     """Return the message: subject, text for people, attributes for filters."""
     what = f"{facts.connector} {facts.outcome.value}"
     subject = f"Clean room pipeline: {what}" + (
         f", batch {facts.batch_id}" if facts.batch_id else ""
     )
-    text = "\n".join(_lines(facts)).translate(_CONTROLS)
     return Message(
         subject=printable(subject, LONGEST_SUBJECT),
-        text=text.encode(errors="replace")[:LONGEST_TEXT_BYTES].decode(errors="ignore"),
+        text=_text(_lines(facts)),
         attributes=_attributes(facts),
     )
 

@@ -1,14 +1,16 @@
-"""The op `publish_to_sns`: gathers the facts of a run that ended, and tells them.
+"""The ops that tell people: of a run that ended, and of a delivery that is overdue.
 
 Here: what Dagster's instance knows of a run. Not here: the words (`notify.message`).
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from cleanroom_pipeline.aws.sns import SnsTopic
+from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import (
     CONNECTOR_TAG,
     PARTITION_TAG,
@@ -23,6 +25,7 @@ from cleanroom_pipeline.notify.message import (
     Outcome,
     RunFacts,
     build_message,
+    build_overdue_message,
 )
 
 PACKAGE = "cleanroom_pipeline."
@@ -114,9 +117,12 @@ def facts_of(instance: dg.DagsterInstance, run: dg.DagsterRun, outcome: Outcome)
     )
 
 
+TELLING_RETRIES = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
 @dg.op(
     out=dg.Out(dg.Nothing),
-    retry_policy=dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL),
+    retry_policy=TELLING_RETRIES,
     description="Tell people how a run ended.",
 )
 def publish_to_sns(
@@ -130,4 +136,34 @@ def publish_to_sns(
         )
     message = build_message(facts_of(context.instance, run, Outcome(config.outcome)))
     message_id = notifications.publish(message.subject, message.text, message.attributes)
+    context.log.info("%s (SNS message %s)", message.subject, message_id)
+
+
+class OverdueDelivery(dg.Config):
+    """The notice to tell of, as the ledger has it."""
+
+    connector: str
+    state_id: str
+
+
+@dg.op(
+    out=dg.Out(dg.Nothing),
+    retry_policy=TELLING_RETRIES,
+    description="Tell people that a delivery is not whole though it should be.",
+)
+def publish_overdue_to_sns(
+    context: dg.OpExecutionContext,
+    config: OverdueDelivery,
+    ledger: Ledger,
+    notifications: SnsTopic,
+) -> None:
+    """Publish one message, then note that people were told; a failure fails this run."""
+    wanted = (config.connector, config.state_id)
+    notices = [one for one in ledger.notices() if (one.connector, one.state_id) == wanted]
+    if not notices:
+        context.log.info("People were told of this already.")
+        return
+    message = build_overdue_message(notices[0])
+    message_id = notifications.publish(message.subject, message.text, message.attributes)
+    ledger.mark_told(notices[0], at=datetime.now(UTC))
     context.log.info("%s (SNS message %s)", message.subject, message_id)

@@ -1,16 +1,18 @@
-"""The job that tells, and the sensors that start it when a run ends.
+"""The jobs that tell, and the sensors that start one when a run ends.
 
 Here: which runs are told of. Not here: what is said (`notify.message`, `notify.ops`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from cleanroom_pipeline.model import CONNECTOR_TAG, WILL_RETRY_TAG
+from cleanroom_pipeline.ledger import Ledger
+from cleanroom_pipeline.model import CONNECTOR_TAG, WILL_RETRY_TAG, Notice
 from cleanroom_pipeline.notify.message import Outcome
-from cleanroom_pipeline.notify.ops import publish_to_sns
+from cleanroom_pipeline.notify.ops import publish_overdue_to_sns, publish_to_sns
 
 STATUSES = {
     Outcome.PUBLISHED: dg.DagsterRunStatus.SUCCESS,
@@ -18,6 +20,7 @@ STATUSES = {
     Outcome.CANCELLED: dg.DagsterRunStatus.CANCELED,
 }
 INTERVAL_SECONDS = 5
+OVERDUE_INTERVAL_SECONDS = 30
 
 
 @dg.job(
@@ -28,6 +31,37 @@ INTERVAL_SECONDS = 5
 def notify_job() -> None:
     """Publish one message."""
     publish_to_sns()
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Tells people of a delivery that is not whole though it should be.",
+)
+def overdue_job() -> None:
+    """Publish one message."""
+    publish_overdue_to_sns()
+
+
+def overdue_request(notice: Notice, at: datetime) -> dg.RunRequest:
+    """Return the request for the run that tells of a notice; a day later it may be made again."""
+    config = {"connector": notice.connector, "state_id": notice.state_id}
+    return dg.RunRequest(
+        run_key=f"{notice.connector}__overdue__{notice.state_id}__{at:%Y%m%d}",
+        run_config={"ops": {publish_overdue_to_sns.name: {"config": config}}},
+        tags={CONNECTOR_TAG: notice.connector},
+    )
+
+
+@dg.sensor(
+    job=overdue_job,
+    minimum_interval_seconds=OVERDUE_INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts overdue_job for each delivery that is overdue, once.",
+)
+def notify_overdue_sensor(ledger: Ledger) -> Iterator[dg.RunRequest]:
+    """Request a run for each notice that people have not been told of."""
+    for notice in ledger.notices():
+        yield overdue_request(notice, datetime.now(UTC))
 
 
 def notify_request(run: dg.DagsterRun, outcome: Outcome) -> dg.RunRequest | dg.SkipReason:
@@ -65,7 +99,7 @@ def build_notify_sensor(outcome: Outcome, monitored_jobs: Sequence[Any]) -> dg.S
 
 
 def build_notify_defs(batch_jobs: Sequence[Any], pull_jobs: Sequence[Any]) -> dg.Definitions:
-    """Build the job and its sensors.
+    """Build the jobs and their sensors.
 
     A pull that went well is told by its batch; one that failed or was cancelled, by itself.
     """
@@ -75,4 +109,4 @@ def build_notify_defs(batch_jobs: Sequence[Any], pull_jobs: Sequence[Any]) -> dg
         Outcome.CANCELLED: [*batch_jobs, *pull_jobs],
     }
     sensors = [build_notify_sensor(outcome, jobs) for outcome, jobs in watched.items() if jobs]
-    return dg.Definitions(jobs=[notify_job], sensors=sensors)
+    return dg.Definitions(jobs=[notify_job, overdue_job], sensors=[*sensors, notify_overdue_sensor])

@@ -1,7 +1,7 @@
 """Runs a recipe on files: the library's local engine.
 
 Here: run_recipe, its settings and result. Not here: what steps mean (operations/), how nodes
-become SQL (relations.py), how files are read or written (sources.py, output.py).
+become SQL (relations.py), how files are read or written (reading/, output.py).
 """
 
 import tempfile
@@ -33,9 +33,10 @@ from cleanroom_pipeline.recipe.output import (
     write_files,
 )
 from cleanroom_pipeline.recipe.plan import Filter, Frame
+from cleanroom_pipeline.recipe.reading.source import Source
 from cleanroom_pipeline.recipe.relations import Interpreter, Relation
 from cleanroom_pipeline.recipe.session import Session
-from cleanroom_pipeline.recipe.sources import Source, open_source
+from cleanroom_pipeline.recipe.sources import open_source
 
 __all__ = [
     "EngineError",

@@ -1,33 +1,32 @@
-"""Files as the engine reads them: formats, headers, counts, and what is wrong with one.
+"""Files as the engine reads them: kinds, formats, and what is wrong with one.
 
-Here: what a file is and says of itself. Not here: running recipes, or where a file comes from.
+Here: what a file is, how it may be written, the errors that name it. Not here: reading one
+(`reading`), looking into one (`inspection`), or where a file comes from.
 """
 
-import csv
-import gzip
-import io
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
-Kind = Literal["csv", "jsonl", "parquet"]
+Kind = Literal["csv", "jsonl", "json", "parquet", "avro", "orc", "xlsx"]
+Columns = tuple[tuple[str, str], ...]
 
-_SUFFIXES: Mapping[str, Kind] = {
+TEXT_KINDS: frozenset[Kind] = frozenset({"csv", "jsonl", "json"})
+_KINDS: Mapping[str, Kind] = {
     ".csv": "csv",
-    ".csv.gz": "csv",
-    ".json": "jsonl",
+    ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json.gz": "jsonl",
-    ".jsonl.gz": "jsonl",
     ".parquet": "parquet",
     ".parquet.snappy": "parquet",
+    ".avro": "avro",
+    ".orc": "orc",
+    ".xlsx": "xlsx",
 }
-_ESCAPED = re.compile("[\udc80-\udcff]")
-_GZIP_MAGIC = b"\x1f\x8b"
+# What packs a text file from outside; the other kinds pack what is in them.
+_PACKED = re.compile(r"(\.(?:csv|json|jsonl|ndjson))\.(?:gz|zst|bz2)$")
 
 
 class UnknownKindError(ValueError):
@@ -35,13 +34,23 @@ class UnknownKindError(ValueError):
 
 
 class FileReadError(ValueError):
-    """A file that can't be read as its format says; holds names and places, never a value."""
+    """A file that can't be read as its format says; holds names and places, never a value.
 
-    def __init__(self, name: str, reason: str, *, line: int | None = None) -> None:
+    `line` counts from 1; `byte` is where reading stopped, counted from 0.
+    """
+
+    def __init__(
+        self, name: str, reason: str, *, line: int | None = None, byte: int | None = None
+    ) -> None:
         self.name = name
         self.reason = reason
         self.line = line
-        where = f"{name}, line {line}" if line is not None else name
+        self.byte = byte
+        where = name
+        if line is not None:
+            where += f", line {line}"
+        if byte is not None:
+            where += f", byte {byte}"
         super().__init__(f"{where}: {reason}")
 
 
@@ -53,7 +62,10 @@ class SchemaMismatchError(ValueError):
 class FileFormat:
     """How a file is written. `null_text`: the unquoted CSV cell that is null.
 
-    Without a header, columns are named Column_1, Column_2, ... as DataBrew names them.
+    Without a header, columns are named Column_1, Column_2, ... as DataBrew names them. `escape`
+    stands before a quote within a quoted cell (None: the quote itself, as RFC 4180 has it).
+    `sheet` is the name or the place (from 0) of a workbook's sheet; None is the first. Up to
+    `max_bad_rows` rows of CSV or JSON Lines files that can't be read are left out.
     """
 
     kind: Kind = "csv"
@@ -62,11 +74,22 @@ class FileFormat:
     header: bool = True
     encoding: str = "utf-8"
     null_text: str = ""
+    escape: str | None = None
+    sheet: str | int | None = None
+    max_bad_rows: int = 0
 
     def __post_init__(self) -> None:
         if len(self.delimiter) != 1 or len(self.quote) != 1 or self.delimiter == self.quote:
             message = "delimiter and quote are single characters, and differ"
             raise ValueError(message)
+        if len(self.escape_character) != 1 or self.escape_character == self.delimiter:
+            message = "escape is a single character, and not the delimiter"
+            raise ValueError(message)
+
+    @property
+    def escape_character(self) -> str:
+        """The character that stands before a quote within a quoted cell."""
+        return self.quote if self.escape is None else self.escape
 
 
 @dataclass(frozen=True)
@@ -78,107 +101,49 @@ class InputFile:
 
 
 @dataclass(frozen=True)
-class FileSummary:
-    """What a file holds: (name, DuckDB type) of each column, and the number of rows."""
+class BadRow:
+    """Where a row is that can't be read, and why; not what it holds."""
 
-    columns: tuple[tuple[str, str], ...]
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileSummary:
+    """What a file holds: (name, DuckDB type) of each column, and the number of good rows.
+
+    `kind` is what its content showed; `plain`: no encoding or packing of its own, gzip apart, that
+    another reader would have to be told of; `first_bad` is the first of `bad_rows` rows left out.
+    """
+
+    columns: Columns
     rows: int
+    kind: Kind = "csv"
+    plain: bool = True
+    bad_rows: int = 0
+    first_bad: BadRow | None = None
 
 
 def kind_of(name: str) -> Kind:
-    """Return the kind of a file by the suffix of its name."""
-    lowered = name.lower()
-    for suffix, kind in _SUFFIXES.items():
+    """Return the kind of a file by the suffix of its name; `json` is told apart by the content."""
+    lowered = _PACKED.sub(r"\1", name.lower())
+    for suffix, kind in _KINDS.items():
         if lowered.endswith(suffix):
             return kind
-    known = ", ".join(_SUFFIXES)
+    known = ", ".join(_KINDS)
     raise UnknownKindError(f"{name}: the suffix names no kind of file; known: {known}")
 
 
-def is_gzip(path: Path) -> bool:
-    """Say whether the bytes are gzip, whatever the name says."""
-    with path.open("rb") as stream:
-        return stream.read(2) == _GZIP_MAGIC
-
-
-def open_bytes(path: Path) -> BinaryIO:
-    """Return the file's bytes, unpacked when they are gzip."""
-    if is_gzip(path):
-        return cast("BinaryIO", gzip.open(path, "rb"))
-    return path.open("rb")
-
-
-def csv_columns(file: InputFile, format_: FileFormat) -> tuple[str, ...]:
-    """Return the column names of a CSV file; FileReadError when it has no usable header."""
-    first = _first_record(file, format_)
-    if not first:
-        raise FileReadError(file.name, "is empty: not even a header", line=1)
-    if any(_ESCAPED.search(cell) for cell in first):
-        raise FileReadError(file.name, _not_text(format_), line=1)
-    if not format_.header:
-        return tuple(f"Column_{place}" for place in range(1, len(first) + 1))
-    _check_header(file.name, first)
-    return tuple(first)
-
-
-def _first_record(file: InputFile, format_: FileFormat) -> list[str] | None:
-    encoding = "utf-8-sig" if format_.encoding.lower() in {"utf-8", "utf8"} else format_.encoding
-    try:
-        with open_bytes(file.path) as raw:
-            # Broken bytes further down are found, with their line, when rows are read.
-            lines = io.TextIOWrapper(raw, encoding, errors="surrogateescape", newline="")
-            reader = csv.reader(
-                lines, delimiter=format_.delimiter, quotechar=format_.quote, strict=True
-            )
-            return next(reader, None)
-    except (UnicodeError, LookupError):
-        raise FileReadError(file.name, _not_text(format_), line=1) from None
-    except csv.Error:
-        raise FileReadError(file.name, "the first record is not CSV", line=1) from None
-    except (OSError, EOFError) as error:
-        raise FileReadError(file.name, f"can't be read ({type(error).__name__})") from None
-
-
-def _not_text(format_: FileFormat) -> str:
-    return f"is not text in the encoding {format_.encoding!r}"
-
-
-def _check_header(name: str, header: list[str]) -> None:
-    for place, column in enumerate(header, start=1):
-        if not column:
-            raise FileReadError(name, f"column {place} of the header has no name", line=1)
-        if header.index(column) != place - 1:
-            raise FileReadError(
-                name,
-                f"columns {header.index(column) + 1} and {place} of the header have one name",
-                line=1,
-            )
-
-
-def inspect_file(file: InputFile, format_: FileFormat) -> FileSummary:
-    """Return a file's columns and row count; reads all of it, in bounded memory.
-
-    Raises FileReadError for a file that is not what its format says.
-    """
-    from cleanroom_pipeline.recipe.session import Session
-    from cleanroom_pipeline.recipe.sources import open_source
-
-    with (
-        tempfile.TemporaryDirectory(prefix="recipe-") as scratch,
-        Session(Path(scratch), memory_limit="512MB", threads=None) as session,
-    ):
-        source = open_source(session, [file], format_)
-        columns = tuple((column.name, column.type) for column in source.columns)
-        return FileSummary(columns, source.count_rows(whole=True))
-
-
-def check_same_columns(summaries: Mapping[str, FileSummary]) -> None:
-    """Raise SchemaMismatchError unless all files hold the same columns, in whatever order."""
-    items = iter(summaries.items())
-    first_name, first = next(items, ("", None))
-    for name, summary in items:
-        if first is not None and set(summary.columns) != set(first.columns):
-            raise schema_mismatch(first_name, first.columns, name, summary.columns)
+def check_bad_rows(count: int, first: BadRow | None, limit: int) -> None:
+    """Raise FileReadError when more rows than `limit` can't be read; it tells the first of them."""
+    if first is None or count <= limit:
+        return
+    raise FileReadError(
+        first.file,
+        f"{first.reason}. It is the first of {count} bad rows; max_bad_rows allows {limit}",
+        line=first.line,
+    )
 
 
 def schema_mismatch(

@@ -33,6 +33,7 @@ _SAFE_REASONS = (
     (re.compile(r"state machine"), "is not CSV; its line endings are mixed, perhaps"),
     (re.compile(r"unterminated quote"), "a quoted cell is not closed as it should"),
     (re.compile(r"Maximum line size"), "is longer than a line may be"),
+    (re.compile(r"Malformed JSON .* in record/value (\d+)"), "is not JSON, near its value {0}"),
     (re.compile(r"Malformed JSON", re.IGNORECASE), "is not JSON"),
     (re.compile(r"gzip|gz |inflate|zstd", re.IGNORECASE), "is damaged compressed data"),
 )
@@ -116,6 +117,14 @@ class Session:
         """Return all rows of a small query."""
         with self.translated_errors():
             return self.connection.execute(tree.sql("duckdb")).fetchall()
+
+    def rows_over(self, table: pa.Table, name: str, tree: exp.Expr) -> list[tuple[Any, ...]]:
+        """Return all rows of a query over a small table of ours that it calls `name`."""
+        self.connection.register(name, table)
+        try:
+            return self.rows(tree)
+        finally:
+            self.connection.unregister(name)
 
     def stream(self, tree: exp.Expr, rows: int) -> pa.RecordBatchReader:
         """Return a stream of the query's rows, to be read by `batches`."""

@@ -5,7 +5,7 @@ Here: the choice of the engine, and what Dagster is told. Not here: how an engin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
@@ -103,8 +103,8 @@ def _on_databrew(
     config = DataBrewSettings(
         connector=connector,
         recipe=settings.recipe_text,
-        delimiter=settings.format_choice.options.delimiter,
-        header=settings.format_choice.options.header,
+        # Dagster refuses a null within a mapping; what is null is the default.
+        format={n: v for n, v in asdict(settings.format_choice.options).items() if v is not None},
         max_capacity=settings.max_capacity,
         timeout_minutes=settings.timeout_minutes,
     ).model_dump()

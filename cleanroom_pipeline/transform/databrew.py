@@ -4,9 +4,11 @@ Here: stage the batch's files, start or adopt a run, wait for it, take stock of 
 here: DataBrew's calls (`aws.databrew`), names and states (`transform.databrew_requests`).
 """
 
+import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import dagster as dg
 
@@ -24,6 +26,7 @@ from cleanroom_pipeline.model import (
 )
 from cleanroom_pipeline.parquet_footer import read_footer
 from cleanroom_pipeline.recipe import Recipe, parse_recipe
+from cleanroom_pipeline.recipe.engine import run_recipe
 from cleanroom_pipeline.recipe.files import FileFormat
 from cleanroom_pipeline.records import (
     InboundSummary,
@@ -36,8 +39,10 @@ from cleanroom_pipeline.transform.databrew_requests import (
     JOB_RUN_STATES,
     dataset_format,
     job_name,
+    reads_as_they_are,
     recipe_name,
 )
+from cleanroom_pipeline.transform.local import downloaded
 from cleanroom_pipeline.transform.metadata import transformed_metadata, write_id_of
 
 RUN_KIND = "databrew"
@@ -50,8 +55,7 @@ class DataBrewSettings(dg.Config):
 
     connector: str
     recipe: str
-    delimiter: str = ","
-    header: bool = True
+    format: dict[str, Any]
     max_capacity: int = 5
     timeout_minutes: int = 120
 
@@ -61,19 +65,39 @@ class DataBrewSettings(dg.Config):
 
     def file_format(self, summary: InboundSummary) -> FileFormat:
         """Return how the batch's files are read; their kind was found when they came in."""
-        return FileFormat(kind=summary.kind, delimiter=self.delimiter, header=self.header)
+        return FileFormat(**{**self.format, "kind": summary.kind})
 
 
-def stage_batch(storage: S3Storage, manifest: Manifest, kind: str) -> str:
-    """Copy the pinned versions to a prefix that holds this batch and nothing else.
+def stage_batch(
+    storage: S3Storage, manifest: Manifest, file_format: FileFormat, summary: InboundSummary
+) -> tuple[str, FileFormat]:
+    """Put the batch where DataBrew finds it and nothing else; return the prefix and the format.
 
-    A dataset of DataBrew is a prefix or a pattern, neither of which can pin a version.
+    A dataset of DataBrew is a prefix or a pattern, neither of which can pin a version. Files that
+    it reads as we do are copied within S3; of others our own reader makes Parquet.
     """
     prefix = staging_prefix(manifest.connector, manifest.batch_id)
+    if not reads_as_they_are(
+        file_format, plain=summary.plain, uniform=summary.uniform, bad_rows=summary.bad_rows
+    ):
+        _stage_as_parquet(storage, manifest, file_format, prefix)
+        return prefix, FileFormat(kind="parquet")
     for number, arrival in enumerate(manifest.files):
-        suffix = ".gz" if arrival.key.endswith(".gz") else ""
-        storage.copy_inbound(arrival, f"{prefix}{number:06d}.{kind}{suffix}")
-    return prefix
+        suffix = ".gz" if arrival.key.lower().endswith(".gz") else ""
+        storage.copy_inbound(arrival, f"{prefix}{number:06d}.{file_format.kind}{suffix}")
+    return prefix, file_format
+
+
+def _stage_as_parquet(
+    storage: S3Storage, manifest: Manifest, file_format: FileFormat, prefix: str
+) -> None:
+    with (
+        downloaded(storage, manifest) as files,
+        tempfile.TemporaryDirectory(prefix="cleanroom-staging-") as folder,
+    ):
+        as_it_is = Recipe("conversion", ())
+        for file in run_recipe(as_it_is, files, file_format, Path(folder)).files:
+            storage.upload(file.path, prefix + file.path.name)
 
 
 def adoptable_run(
@@ -122,10 +146,8 @@ def start_databrew_run(
     summary = read_inbound_summary(storage, connector, batch_id)
     recipe = config.parsed_recipe()
     job, recipe_id = job_name(connector, batch_id), recipe_name(connector, recipe.sha256)
-    staged = stage_batch(storage, manifest, summary.kind)
-    databrew.put_dataset(
-        job, storage.transformed_bucket, staged, dataset_format(config.file_format(summary))
-    )
+    staged, file_format = stage_batch(storage, manifest, config.file_format(summary), summary)
+    databrew.put_dataset(job, storage.transformed_bucket, staged, dataset_format(file_format))
     databrew.put_job(
         job,
         dataset=job,

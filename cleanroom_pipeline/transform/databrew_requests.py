@@ -30,6 +30,19 @@ def recipe_name(connector: str, recipe_sha256: str) -> str:
     return f"{connector}-{recipe_sha256[:12]}"
 
 
+def reads_as_they_are(
+    file_format: FileFormat, *, plain: bool, uniform: bool, bad_rows: int
+) -> bool:
+    """Say whether DataBrew reads a batch's files as we do; else they are converted to Parquet.
+
+    CreateDataset can tell it a CSV file's delimiter and header, and nothing of quotes, encodings or
+    nulls; columns it takes from the first file. What is said of the files is in `InboundSummary`.
+    """
+    standard = (file_format.quote, file_format.escape_character, file_format.null_text)
+    as_expected = file_format.kind != "csv" or standard == ('"', '"', "")
+    return file_format.kind in FORMATS and plain and uniform and not bad_rows and as_expected
+
+
 def dataset_format(file_format: FileFormat) -> dict[str, Any]:
     """Return `Format` and `FormatOptions` of CreateDataset."""
     request: dict[str, Any] = {"Format": FORMATS[file_format.kind]}

@@ -1,7 +1,9 @@
-"""Batches whose Parquet files lie in S3, and the Glue database that they are published in."""
+"""Batches whose Parquet files lie in S3, the Glue database that they go to, a table of days."""
 
 import io
 from collections.abc import Callable
+from datetime import date
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -11,12 +13,32 @@ import pytest
 from cleanroom_pipeline.aws.glue import GlueCatalog
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.session import AwsSession
+from cleanroom_pipeline.catalog.publish import Published, TableTarget
+from cleanroom_pipeline.catalog.restate import publish_day
 from cleanroom_pipeline.model import Engine, TransformedBatch, TransformedFile
 
 BATCH = "20261124T120000Z-00000001"
 TABLE = pa.table({"email_hash": ["a", "b"], "value": pa.array([1.5, None], pa.float64())})
 
 WriteBatch = Callable[..., TransformedBatch]
+
+DAYS = TableTarget("marketing", "events", "One row an event.", {"email_hash": "From email."})
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+LATER, LATEST = "20261125T120000Z-00000002", "20261126T120000Z-00000000"
+ONE, THREE = TABLE.slice(0, 1), pa.concat_tables([TABLE, TABLE.slice(0, 1)])
+
+PublishDay = Callable[[TransformedBatch, date], Published]
+View = dict[str, list[dict[str, Any]]]
+
+
+def table_of(glue: GlueCatalog) -> dict[str, Any]:
+    table = glue.get_table("marketing", "events")
+    assert table
+    return table
+
+
+def state_of(glue: GlueCatalog) -> tuple[Any, Any]:
+    return glue.get_table("marketing", "events"), glue.get_partitions("marketing", "events")
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -63,3 +85,26 @@ def write_batch(storage: S3Storage) -> WriteBatch:
         )
 
     return write
+
+
+@pytest.fixture
+def publish_to(storage: S3Storage, glue: GlueCatalog) -> PublishDay:
+    return lambda batch, day: publish_day(batch, day, DAYS, storage, glue)
+
+
+@pytest.fixture
+def view(storage: S3Storage, glue: GlueCatalog) -> Callable[[], View]:
+    """What a reader sees: rows by day, from the files directly at each partition's location."""
+
+    def rows_at(location: str) -> list[dict[str, Any]]:
+        prefix = location.removeprefix("s3://transformed/")
+        rows = []
+        for file in storage.list_transformed(prefix):
+            body = storage.client.get_object(Bucket="transformed", Key=file.key)["Body"].read()
+            rows += pq.read_table(io.BytesIO(body)).to_pylist()
+        return rows
+
+    return lambda: {
+        partition["Values"][0]: rows_at(partition["StorageDescriptor"]["Location"])
+        for partition in glue.get_partitions("marketing", "events")
+    }

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from cleanroom_pipeline.catalog.assets import (
 )
 from cleanroom_pipeline.catalog.publish import TableTarget, publish
 from cleanroom_pipeline.catalog.readiness import CHECKS
+from cleanroom_pipeline.catalog.restate import publish_day
 from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import (
     SUPERSEDED_METADATA,
@@ -23,6 +24,7 @@ from cleanroom_pipeline.model import (
     BatchState,
     Manifest,
     TransformedBatch,
+    manifest_key,
 )
 from cleanroom_pipeline.records import InboundSummary, write_inbound_summary, write_transformed
 from cleanroom_pipeline_tests.catalog.conftest import BATCH, TABLE, WriteBatch
@@ -46,21 +48,25 @@ def running_batch(storage: S3Storage, ledger: Ledger) -> None:
     """A batch of one file that is being run, and was looked into."""
     arrival = Arrival("inbound/shop/a.csv", "v", "e", 1, AT)
     manifest = Manifest("shop", BATCH, "inbound", "d", (arrival,), "quiet_period", "test")
-    ledger.record_arrival("shop", arrival, seen_at=AT)
-    ledger.begin_cut(manifest, at=AT)
+    ledger.record_arrivals("shop", [arrival], seen_at=AT)
+    ledger.begin_cut(manifest, ledger.head("shop"))
     ledger.finish_cut(manifest, at=AT)
     ledger.move("shop", BATCH, BatchState.RUNNING, run_id="r", at=AT)
     write_inbound_summary(storage, "shop", BATCH, InboundSummary("csv", ("email",), 2))
 
 
 def run(
-    storage: S3Storage, glue: GlueCatalog, ledger: Ledger, transformed: TransformedBatch
+    storage: S3Storage,
+    glue: GlueCatalog,
+    ledger: Ledger,
+    transformed: TransformedBatch,
+    asset: dg.AssetsDefinition = ASSET,
 ) -> dg.ExecuteInProcessResult:
     write_transformed(storage, transformed)
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("shop__batches", [BATCH])
         return dg.materialize(
-            [ASSET],
+            [asset],
             partition_key=BATCH,
             instance=instance,
             resources={"storage": storage, "glue": glue, "ledger": ledger},
@@ -169,6 +175,66 @@ def test_a_batch_that_the_ledger_does_not_know_is_not_published(
     storage: S3Storage, glue: GlueCatalog, ledger: Ledger, write_batch: WriteBatch
 ) -> None:
     assert not run(storage, glue, ledger, write_batch()).success
+    assert glue.get_table("marketing", "customers") is None
+
+
+DAY_ASSET = build_glue_table_asset(
+    "shop",
+    PARTITIONS,
+    database="marketing",
+    table="customers",
+    description="One row a customer.",
+    comments=lambda _: {},
+    owners=["team:a"],
+    load="restate",
+)
+
+
+def manifest_of(storage: S3Storage, day: str | None) -> None:
+    manifest = Manifest("shop", BATCH, "inbound", "d", (), "restatement", "test", day=day)
+    storage.put_record(manifest_key("shop", BATCH), manifest.to_json())
+
+
+@pytest.mark.usefixtures("running_batch")
+def test_a_batch_of_a_day_tells_its_day_and_the_rows_of_all_days(
+    storage: S3Storage, glue: GlueCatalog, ledger: Ledger, write_batch: WriteBatch
+) -> None:
+    target = TableTarget("marketing", "customers", "", {})
+    other = write_batch(batch_id="20261123T120000Z-00000000")
+    publish_day(other, date(2026, 11, 22), target, storage, glue)
+    manifest_of(storage, "2026-11-23")
+    result = run(storage, glue, ledger, write_batch(TABLE.slice(0, 1)), DAY_ASSET)
+    assert result.success
+    metadata = metadata_of(result)
+    assert metadata["day"] == "2026-11-23"
+    assert metadata["dagster/partition_row_count"] == 1
+    assert metadata["dagster/row_count"] == 3
+    assert SUPERSEDED_METADATA not in metadata
+    assert len(glue.get_partitions("marketing", "customers")) == 2
+    assert ledger.batch("shop", BATCH).state is BatchState.PUBLISHED
+
+
+@pytest.mark.usefixtures("running_batch")
+def test_a_batch_of_a_day_that_is_older_than_the_one_in_sight_says_so(
+    storage: S3Storage, glue: GlueCatalog, ledger: Ledger, write_batch: WriteBatch
+) -> None:
+    later = write_batch(batch_id="20261124T130000Z-00000002")
+    target = TableTarget("marketing", "customers", "", {})
+    publish_day(later, date(2026, 11, 23), target, storage, glue)
+    manifest_of(storage, "2026-11-23")
+    result = run(storage, glue, ledger, write_batch(TABLE.slice(0, 1)), DAY_ASSET)
+    assert result.success
+    metadata = metadata_of(result)
+    assert metadata[SUPERSEDED_METADATA] == later.batch_id
+    assert metadata["dagster/row_count"] == 2
+
+
+@pytest.mark.usefixtures("running_batch")
+def test_a_batch_of_no_one_day_fails_the_run_where_the_table_is_one_of_days(
+    storage: S3Storage, glue: GlueCatalog, ledger: Ledger, write_batch: WriteBatch
+) -> None:
+    manifest_of(storage, None)
+    assert not run(storage, glue, ledger, write_batch(), DAY_ASSET).success
     assert glue.get_table("marketing", "customers") is None
 
 

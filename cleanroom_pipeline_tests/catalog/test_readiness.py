@@ -1,7 +1,4 @@
-import copy
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -21,78 +18,23 @@ from cleanroom_pipeline.catalog.readiness import (
     markdown,
 )
 from cleanroom_pipeline.catalog.readiness import names as rules
-from cleanroom_pipeline.catalog.table_input import columns_of, table_input
-from cleanroom_pipeline.model import Engine, TransformedBatch, TransformedFile
 from cleanroom_pipeline.parquet_footer import Footer
-
-SCHEMA = pa.schema([("email_hash", pa.string()), ("value", pa.float64())])
-FOOTER = Footer(SCHEMA, 3)
-
-
-def good_facts() -> TableFacts:
-    transformed = TransformedBatch(
-        "shop",
-        "20261124T120000Z-00000001",
-        Engine.LOCAL,
-        "transformed",
-        "tables/shop/b/w/",
-        (TransformedFile("part-00000.parquet", 10),),
-        rows_in=3,
-        rows_out=3,
-        recipe_sha256="abc",
-    )
-    table = table_input("customers", columns_of(SCHEMA, {}), transformed, description="")
-    return TableFacts("marketing", table, (TableFile("part-00000.parquet", 10, FOOTER),))
-
-
-@dataclass
-class Draft:
-    """Facts that a test may spoil."""
-
-    database: str = "marketing"
-    table: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(dict(good_facts().table)))
-    files: list[TableFile] = field(default_factory=lambda: list(good_facts().files))
-
-    @property
-    def storage(self) -> dict[str, Any]:
-        storage: dict[str, Any] = self.table["StorageDescriptor"]
-        return storage
-
-    def column(self, name: str, type_: str = "string", arrow: pa.DataType | None = None) -> None:
-        """Add a column to Glue's list and to the file."""
-        self.storage["Columns"].append({"Name": name, "Type": type_})
-        footer = self.files[0].footer
-        assert footer
-        schema = pa.schema([*footer.schema, pa.field(name, arrow or pa.string())])
-        self.files[0] = replace(self.files[0], footer=replace(footer, schema=schema))
-
-    def file(self, name: str, size: int = 10, footer: Footer | None = FOOTER) -> None:
-        self.files.append(TableFile(name, size, footer))
-
-    def fill(self, count: int, size: int = 10) -> None:
-        for number in range(count):
-            self.file(f"part-{number + 1:05d}.parquet", size)
-
-    def other_format(self, serde: dict[str, str], name: str) -> None:
-        self.storage["SerdeInfo"] = serde
-        self.file(name, 5, None)
-
-    def nanoseconds(self) -> None:
-        schema = pa.schema([SCHEMA.field(0), ("value", pa.timestamp("ns"))])
-        self.files[0] = replace(self.files[0], footer=Footer(schema, 3, frozenset({"value"})))
-        self.storage["Columns"][1]["Type"] = "timestamp"
-
-    def facts(self) -> TableFacts:
-        return TableFacts(self.database, self.table, tuple(self.files))
-
-
-Spoil = Callable[[Draft], object]
+from cleanroom_pipeline_tests.catalog.drafts import (
+    CSV,
+    FOOTER,
+    JSON,
+    Draft,
+    Spoil,
+    good_day,
+    good_facts,
+    keyed,
+    other_serde,
+    with_files,
+)
 
 SHORTEST_LONG_TYPE = "struct<" + ",".join([*["a:int"] * 40, "b:bigint"]) + ">"
 LONGEST_GOOD_TYPE = SHORTEST_LONG_TYPE.replace("b:bigint", "b:float")
 DEEP = "struct<a1:decimal(10,2),b:map<string,array<bigint>>>"
-CSV = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"}
-JSON = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}
 
 # The check that each fault is for, the checks that it can't but fail as well, and the fault.
 FAULTS: list[tuple[str, set[str], Spoil]] = [
@@ -165,6 +107,29 @@ FAULTS: list[tuple[str, set[str], Spoil]] = [
     ("COL-10", set(), lambda d: d.storage["Columns"][1].update(Type="int")),
     ("COL-10", set(), lambda d: d.column("data", "int", pa.uint32())),
     ("COL-10", set(), lambda d: d.column("price", "decimal(10,2)", pa.decimal128(10, 3))),
+    ("PAR-1", set(), with_files()),
+    ("PAR-1", set(), with_files(TableFile("deep/part.parquet", 10, FOOTER))),
+    ("PAR-1", {"LOC-3"}, with_files(TableFile("_a.parquet", 10, FOOTER))),
+    ("PAR-3", set(), lambda d: d.day("s3://transformed/tables/store/b/w/")),
+    ("PAR-3", set(), lambda d: d.day("s3://elsewhere/tables/shop/b/w/")),
+    ("PAR-3", {"PAR-6"}, lambda d: d.day("s3://transformed/tables/shop/")),
+    ("PAR-4", set(), lambda d: d.table.update(PartitionKeys=[{"Name": "k", "Type": "double"}])),
+    ("PAR-4", set(), keyed(("array<string>",), ["a"])),
+    ("PAR-4", {"COL-8"}, keyed(("",), ["a"])),
+    ("PAR-4", set(), lambda d: d.day(Values=["2026-11-31"])),
+    ("PAR-4", set(), lambda d: d.day(Values=["20261124"])),
+    ("PAR-4", set(), lambda d: d.day(Values=["2026-11-24 "])),
+    ("PAR-4", set(), lambda d: d.day(Values=[])),
+    ("PAR-4", set(), lambda d: d.day(Values=["2026-11-24", "2026-11-25"])),
+    ("PAR-4", set(), keyed((), [])),
+    ("PAR-4", set(), keyed(("int",), ["1.0"])),
+    ("PAR-4", set(), keyed(("string",), [""])),
+    ("PAR-5", {"COL-7"}, lambda d: d.day()["StorageDescriptor"]["Columns"].reverse()),
+    ("PAR-5", set(), lambda d: d.day()["StorageDescriptor"]["Columns"][1].update(Type="int")),
+    ("PAR-5", set(), other_serde),
+    ("PAR-6", set(), lambda d: d.day("s3://transformed/tables/shop/a/w/")),
+    ("PAR-6", set(), lambda d: d.day("s3://transformed/tables/shop/a/w/below/")),
+    ("PAR-6", set(), lambda d: d.day("s3://transformed/tables/shop/a/")),
 ]
 
 # What comes close to a check's fault, and is none.
@@ -199,6 +164,12 @@ NEAR_MISSES: list[tuple[str, Spoil]] = [
     ("COL-8", lambda d: d.column("data", "DOUBLE")),
     ("COL-9", lambda d: d.column("data", LONGEST_GOOD_TYPE)),
     ("COL-10", lambda d: d.column("data", "string", pa.dictionary(pa.int8(), pa.string()))),
+    ("PAR-1", with_files(TableFile("x", 1, FOOTER), TableFile("deep/x", 1, FOOTER))),
+    ("PAR-3", lambda d: d.day("s3://transformed/tables/shop/x/")),
+    ("PAR-4", keyed(("string", "bigint", "int"), ["a b", "-1", "0"])),
+    ("PAR-4", lambda d: d.day(Values=["2024-02-29"])),
+    ("PAR-5", lambda d: d.day()["StorageDescriptor"]["Columns"][0].update(Comment="Another.")),
+    ("PAR-6", lambda d: d.day("s3://transformed/tables/shop/a/w2/")),
 ]
 
 
@@ -213,8 +184,21 @@ def ids_of(facts: TableFacts) -> set[str]:
     return {finding.check_id for finding in check_table(facts)}
 
 
-def test_a_good_table_has_no_finding() -> None:
+def test_a_good_table_and_a_good_day_have_no_finding() -> None:
     assert check_table(good_facts()) == ()
+    assert check_table(good_day()) == ()
+
+
+@pytest.mark.parametrize(
+    ("check_id", "spoil"), [(i, spoil) for i, _, spoil in FAULTS if not i.startswith("PAR")]
+)
+def test_what_is_wrong_with_a_table_is_wrong_with_a_partition_too(
+    check_id: str, spoil: Spoil
+) -> None:
+    draft = Draft()
+    spoil(draft)
+    draft.day_of_this()
+    assert {"LOC-2": "PAR-1"}.get(check_id, check_id) in ids_of(draft.facts())
 
 
 @pytest.mark.parametrize(("check_id", "others", "spoil"), FAULTS)

@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +13,12 @@ from hypothesis import strategies as st
 
 from cleanroom_pipeline.catalog.table_input import (
     UnmappableTypeError,
+    batch_of,
     columns_of,
+    day_table_input,
     glue_type,
+    partition_input,
+    rows_of,
     table_input,
 )
 from cleanroom_pipeline.model import ColumnSpec, Engine, TransformedBatch, TransformedFile
@@ -21,7 +26,7 @@ from cleanroom_pipeline.model import ColumnSpec, Engine, TransformedBatch, Trans
 GLUE_MODEL: Any = ServiceModel(Loader().load_service_model("glue", "service-2"))
 TABLE_INPUT_SHAPE = GLUE_MODEL.shape_for("TableInput")
 
-GOLDEN = {
+GOLDEN: dict[str, Any] = {
     "Name": "customers",
     "Description": "One row a customer.",
     "TableType": "EXTERNAL_TABLE",
@@ -58,6 +63,43 @@ GOLDEN = {
 }
 
 
+GOLDEN_PARTITION: dict[str, Any] = {
+    "Values": ["2026-11-24"],
+    "Parameters": {
+        "classification": "parquet",
+        "compressionType": "none",
+        "objectCount": "2",
+        "recordCount": "7",
+        "sizeKey": "30",
+        "typeOfData": "file",
+        "cleanroom.batch_id": "20261124T120000Z-00000001",
+        "cleanroom.connector": "shop",
+        "cleanroom.engine": "local",
+        "cleanroom.recipe_sha256": "abc",
+    },
+    "StorageDescriptor": GOLDEN["StorageDescriptor"],
+}
+
+GOLDEN_DAY_TABLE = GOLDEN | {
+    "PartitionKeys": [
+        {"Name": "day", "Type": "date", "Comment": "The day that a delivery holds in full."}
+    ],
+    "Parameters": {
+        "EXTERNAL": "TRUE",
+        "classification": "parquet",
+        "compressionType": "none",
+        "typeOfData": "file",
+        "cleanroom.connector": "shop",
+        "cleanroom.last_batch_id": "20261124T120000Z-00000001",
+        "cleanroom.load": "restate",
+    },
+    "StorageDescriptor": {
+        **GOLDEN_PARTITION["StorageDescriptor"],
+        "Location": "s3://transformed/tables/shop/",
+    },
+}
+
+
 def golden_batch() -> TransformedBatch:
     return TransformedBatch(
         "shop",
@@ -72,13 +114,55 @@ def golden_batch() -> TransformedBatch:
     )
 
 
+COLUMNS = [ColumnSpec("email_hash", "string", "From email."), ColumnSpec("value", "double")]
+
+
 def golden_input() -> dict[str, Any]:
-    columns = [ColumnSpec("email_hash", "string", "From email."), ColumnSpec("value", "double")]
-    return table_input("customers", columns, golden_batch(), description="One row a customer.")
+    return table_input("customers", COLUMNS, golden_batch(), description="One row a customer.")
+
+
+def golden_day_table(last_batch: str | None = "20261124T120000Z-00000001") -> dict[str, Any]:
+    return day_table_input(
+        "customers",
+        COLUMNS,
+        golden_batch(),
+        description="One row a customer.",
+        last_batch=last_batch,
+    )
+
+
+def golden_partition() -> dict[str, Any]:
+    return partition_input(date(2026, 11, 24), COLUMNS, golden_batch())
 
 
 def test_the_table_input_is_written_out_whole() -> None:
     assert golden_input() == GOLDEN
+
+
+def test_the_table_input_of_a_table_of_days_is_written_out_whole() -> None:
+    assert golden_day_table() == GOLDEN_DAY_TABLE
+    assert "cleanroom.last_batch_id" not in golden_day_table(last_batch=None)["Parameters"]
+
+
+def test_the_partition_input_of_a_day_is_written_out_whole() -> None:
+    assert golden_partition() == GOLDEN_PARTITION
+
+
+@pytest.mark.parametrize(
+    ("parameters", "batch", "rows"),
+    [
+        (GOLDEN["Parameters"], "20261124T120000Z-00000001", 7),
+        ({"cleanroom.batch_id": "zzz", "recordCount": "-1"}, None, 0),
+        ({"cleanroom.batch_id": "", "recordCount": "\u00b2"}, None, 0),
+        ({}, None, 0),
+        (None, None, 0),
+    ],
+)
+def test_batch_and_rows_are_what_an_entry_says_where_one_of_ours_can_say_it(
+    parameters: Any, batch: str | None, rows: int
+) -> None:
+    entry = {"Parameters": parameters}
+    assert (batch_of(entry), rows_of(entry)) == (batch, rows)
 
 
 def breaches(value: Any, shape: Any, where: str = "") -> list[str]:
@@ -111,13 +195,31 @@ def breaks(value: Any, shape: Any) -> bool:
     return bool(illegal) or len(value.encode()) > shape.metadata.get("max", 2**31)
 
 
-@pytest.mark.parametrize("operation", ["CreateTable", "UpdateTable"])
-def test_glues_model_takes_it(operation: str) -> None:
+TABLE_REQUEST = {"DatabaseName": "marketing", "TableInput": golden_input()}
+DAYS_REQUEST = {"DatabaseName": "marketing", "TableInput": golden_day_table()}
+PARTITION_REQUEST = {
+    "DatabaseName": "marketing",
+    "TableName": "customers",
+    "PartitionInput": golden_partition(),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("CreateTable", TABLE_REQUEST),
+        ("UpdateTable", TABLE_REQUEST),
+        ("CreateTable", DAYS_REQUEST),
+        ("UpdateTable", DAYS_REQUEST),
+        ("CreatePartition", PARTITION_REQUEST),
+        ("UpdatePartition", PARTITION_REQUEST | {"PartitionValueList": ["2026-11-24"]}),
+    ],
+)
+def test_glues_model_takes_it(operation: str, request_: dict[str, Any]) -> None:
     shape = GLUE_MODEL.operation_model(operation).input_shape
-    request = {"DatabaseName": "marketing", "TableInput": golden_input()}
-    report = ParamValidator().validate(request, shape)
+    report = ParamValidator().validate(request_, shape)
     assert not report.has_errors(), report.generate_report()
-    assert breaches(request, shape) == []
+    assert breaches(request_, shape) == []
 
 
 @given(comment=st.text(max_size=400), description=st.text(max_size=100), times=st.integers(1, 40))

@@ -1,17 +1,21 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from pydantic import ValidationError
 
 import cleanroom_pipeline.connectors
+from cleanroom_pipeline.catalog.assets import LOAD_METADATA
 from cleanroom_pipeline.connector_types.check import (
     CONNECTOR_TYPES,
     ConnectorError,
     check_connectors,
     mistakes_in,
 )
+from cleanroom_pipeline.connector_types.s3_push import S3PushConnector
 from cleanroom_pipeline.definitions import build_connectors, build_defs
 from cleanroom_pipeline.inbound.assets import inbound_prefixes
 
@@ -44,6 +48,43 @@ def test_a_good_connector_has_no_mistake(mistakes: Callable[[str], list[str]]) -
     assert mistakes(GOOD) == []
 
 
+RESTATED = "policy: restatement, day: 'd_{day}', minutes: 5"
+
+
+def test_a_connector_of_restated_days_has_no_mistake(
+    mistakes: Callable[[str], list[str]],
+) -> None:
+    days = GOOD.replace("policy: quiet_period, minutes: 5", RESTATED)
+    assert mistakes(days.replace("    name: shop\n", "    name: shop\n    load: restate\n")) == []
+
+
+def test_what_a_batch_does_to_the_table_is_told_to_the_asset() -> None:
+    text = GOOD.replace("policy: quiet_period, minutes: 5", RESTATED)
+    attributes = yaml.safe_load(text)["attributes"]
+    attributes["table"]["load"] = "restate"
+    component = S3PushConnector.resolve_from_yaml(yaml.safe_dump(attributes))
+    loads = {
+        spec.key.path[-1]: spec.metadata.get(LOAD_METADATA)
+        for assets in component.build_assets(CONNECTORS / "bigquery_customers")
+        for spec in assets.specs
+    }
+    assert loads == {"inbound_files": None, "transformed_table": None, "glue_table": "restate"}
+
+
+@pytest.mark.parametrize(
+    "component", [S3PushConnector, S3PushConnector.model()], ids=["component", "its model"]
+)
+@pytest.mark.parametrize(("policy", "load"), [("restatement", "restate"), ("sentinel", "snapshot")])
+def test_a_component_that_is_loaded_as_its_policy_cuts_is_taken(
+    component: Any, policy: str, load: str
+) -> None:
+    document = yaml.safe_load(GOOD)["attributes"]
+    day = {"day": "d_{day}", "minutes": 5} if policy == "restatement" else {}
+    document |= {"completion": {"policy": policy, **day}}
+    document["table"]["load"] = load
+    assert component.model_validate(document).table.load == load
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "told"),
     [
@@ -55,10 +96,46 @@ def test_a_good_connector_has_no_mistake(mistakes: Callable[[str], list[str]]) -
                 "Allowed: format, prefix."
             ),
         ),
+        (
+            "minutes: 5",
+            "minuts: \"{{ env('MINUTES') }}\"",
+            "shop/defs.yaml:6: completion.minuts: no such field; did you mean 'minutes'?",
+        ),
         ("minutes: 5", "minutes: -5", "shop/defs.yaml:6: completion.minutes: must be at least"),
         ("minutes: 5", "minutes: soon", "shop/defs.yaml:6: completion.minutes: Input should be a"),
-        (", minutes: 5", "", "shop/defs.yaml:6: completion: minutes is needed with policy"),
-        ("quiet_period, m", "hope, m", "'quiet_period' or 'provider_run'"),
+        (", minutes: 5", "", "shop/defs.yaml:6: completion.minutes: is needed with policy quiet_"),
+        ("quiet_period, m", "hope, m", "'quiet_period', 'sentinel', 'manifest', 'provider_run'"),
+        (
+            "minutes: 5",
+            "minutes: 5, step: 2",
+            (
+                "shop/defs.yaml:6: completion.step: does not go with policy quiet_period. "
+                "Allowed: deadline_hours, minutes, policy, scope."
+            ),
+        ),
+        (
+            "    name: shop\n",
+            "    name: shop\n    load: restate\n",
+            (
+                "shop/defs.yaml:10: table.load: restate goes with completion policy restatement "
+                "alone, and it is quiet_period."
+            ),
+        ),
+        (
+            "policy: quiet_period, minutes: 5",
+            RESTATED,
+            "shop/defs.yaml:7: table.load: must be restate with completion policy restatement",
+        ),
+        (
+            "policy: quiet_period, minutes: 5",
+            RESTATED.replace("5", "\"{{ env('MINUTES') }}\""),
+            "shop/defs.yaml:7: table.load: must be restate with completion policy restatement",
+        ),
+        (
+            "database: marketing",
+            "load: append",
+            "shop/defs.yaml:8: table.load: Input should be 'snapshot' or 'restate'",
+        ),
         ("engine: local", "engine: spark", "shop/defs.yaml:10: engine: Input should be 'local' or"),
         ("name: shop\n  in", "name: Big Shop\n  in", "shop/defs.yaml:3: name: String should match"),
         ("inbound/shop/", "inbound/../x/", "shop/defs.yaml:5: inbound.prefix: String should match"),
@@ -86,6 +163,38 @@ def test_a_mistake_is_told_with_file_line_and_what_is_allowed(
     assert any(told in mistake for mistake in found), found
 
 
+class Part(dg.Model, dg.Resolvable):
+    depth: int = 1
+
+
+class ConnectorWithParts(S3PushConnector):
+    part: Part | None = None
+    parts: Sequence[Part] = ()
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (
+            "  part: {dept: 1}\n",
+            "shop/defs.yaml:12: part.dept: no such field",
+        ),
+        (
+            "  parts:\n    - {depth: 1}\n    - {dept: 1}\n",
+            "shop/defs.yaml:14: parts.1.dept: no",
+        ),
+    ],
+)
+def test_a_field_that_there_is_not_is_told_within_what_is_optional_or_in_a_list(
+    mistakes: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch, extra: str, told: str
+) -> None:
+    monkeypatch.setitem(CONNECTOR_TYPES, "parts", ConnectorWithParts)
+    text = GOOD.replace("cleanroom_pipeline.connector_types.s3_push.S3PushConnector", "parts")
+    (found,) = mistakes(text + extra)
+    assert found.startswith(told)
+    assert found.endswith("Allowed: depth.")
+
+
 def test_all_mistakes_of_all_connectors_are_told_at_once(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -99,6 +208,17 @@ def test_all_mistakes_of_all_connectors_are_told_at_once(tmp_path: Path) -> None
 
 def test_a_template_is_left_to_dagster(mistakes: Callable[[str], list[str]]) -> None:
     assert mistakes(GOOD.replace("minutes: 5", "minutes: \"{{ env('X', '5') }}\"")) == []
+
+
+def test_what_a_template_says_is_held_against_the_load_once_it_is_rendered(
+    mistakes: Callable[[str], list[str]],
+) -> None:
+    text = GOOD.replace("policy: quiet_period", "policy: \"{{ env('POLICY') }}\"")
+    days = text.replace("    name: shop\n", "    name: shop\n    load: restate\n")
+    assert mistakes(days) == []
+    attributes = yaml.safe_dump(yaml.safe_load(days)["attributes"])
+    with pytest.raises(ValidationError, match="restate goes with completion policy"):
+        S3PushConnector.resolve_from_yaml(attributes, scope={"env": lambda _: "quiet_period"})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 import pytest
@@ -13,12 +14,16 @@ from cleanroom_pipeline.inbound.events import (
     connector_of,
     created_objects,
 )
+from cleanroom_pipeline.model import Arrival
+
+CREATED = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def notification(key: str, event: str = "ObjectCreated:Put", **more: object) -> str:
     body = {"name": "inbound"}
     record = {
         "eventName": event,
+        "eventTime": "2026-11-24T12:00:00.250Z",
         "s3": {"bucket": body, "object": {"key": quote_plus(key), "size": 1, "eTag": "e", **more}},
     }
     return json.dumps({"Records": [record]})
@@ -26,7 +31,9 @@ def notification(key: str, event: str = "ObjectCreated:Put", **more: object) -> 
 
 @given(key=st.text(min_size=1, max_size=200))
 def test_any_key_comes_back_as_it_was(key: str) -> None:
-    assert created_objects(notification(key)) == (CreatedObject("inbound", key, None),)
+    assert created_objects(notification(key)) == (
+        CreatedObject("inbound", key, CREATED, etag="e", size=1),
+    )
 
 
 def test_a_slash_may_be_encoded_or_not() -> None:
@@ -34,8 +41,12 @@ def test_a_slash_may_be_encoded_or_not() -> None:
     assert created_objects(plain)[0].key == "in/a b+c.csv"
 
 
-def test_a_version_is_taken_where_the_message_has_one() -> None:
-    assert created_objects(notification("a", versionId="v7"))[0].version_id == "v7"
+def test_a_message_that_says_all_of_a_version_is_an_arrival_and_another_is_none() -> None:
+    """Its time is that at which the object was complete: LastModified is when an upload began."""
+    (whole,) = created_objects(notification("a", versionId="v7"))
+    assert whole.arrival == Arrival("a", "v7", "e", 1, CREATED)
+    (partial,) = created_objects(notification("a"))
+    assert partial.arrival is None
 
 
 def test_a_multipart_upload_counts_and_a_removal_does_not() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleanroom_pipeline.inbound.completion.decision import Whole
 from cleanroom_pipeline.inbound.manifest import ManifestError, build_manifest, check_present, digest
 from cleanroom_pipeline.model import BATCH_ID, Arrival, Manifest
 
@@ -23,8 +24,11 @@ arrivals = st.builds(
 file_lists = st.lists(arrivals, min_size=1, max_size=8, unique_by=lambda file: file.key)
 
 
-def manifest_of(files: list[Arrival]) -> Manifest:
-    return build_manifest("shop", "inbound", files, policy="quiet_period", reason="quiet")
+def manifest_of(files: list[Arrival], last_batch: str | None = None) -> Manifest:
+    whole = Whole(tuple(files), "quiet", records=len(files), positions={"a": 3}, day="2026-11-23")
+    return build_manifest(
+        "shop", "inbound", whole, policy="quiet_period", at=AT, last_batch=last_batch
+    )
 
 
 @given(files=file_lists, data=st.data())
@@ -65,9 +69,27 @@ def test_a_manifest_survives_json_and_its_id_is_safe_in_paths(files: list[Arriva
     assert BATCH_ID.fullmatch(manifest.batch_id)
 
 
-def test_the_batch_id_tells_the_time_of_the_newest_file() -> None:
-    files = [Arrival("a", "1", "e", 1, AT - timedelta(hours=3)), Arrival("b", "1", "e", 1, AT)]
+def test_the_batch_id_tells_the_time_of_the_cut_whatever_the_files_say() -> None:
+    """A multipart upload carries the time at which it began."""
+    files = [Arrival("a", "1", "e", 1, AT - timedelta(hours=3))]
     assert manifest_of(files).batch_id.startswith("20261124T031500Z-")
+
+
+@pytest.mark.parametrize(
+    ("last", "stamp"),
+    [
+        (None, "20261124T031500Z"),
+        ("20261124T031459Z-00000000", "20261124T031500Z"),
+        ("20261124T031500Z-00000000", "20261124T031501Z"),
+        ("20261124T235959Z-00000000", "20261125T000000Z"),
+    ],
+)
+def test_batch_ids_sort_in_the_order_of_cuts_whatever_a_clock_does(
+    last: str | None, stamp: str
+) -> None:
+    batch_id = manifest_of([Arrival("a", "1", "e", 1, AT)], last).batch_id
+    assert batch_id.startswith(f"{stamp}-")
+    assert last is None or batch_id > last
 
 
 def test_a_batch_needs_a_file() -> None:

@@ -1,56 +1,82 @@
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from cleanroom_pipeline.aws.s3 import S3Storage
-from cleanroom_pipeline.aws.sqs import InboundQueue
-from cleanroom_pipeline.inbound.completion import (
-    CompleteDelivery,
+from cleanroom_pipeline.inbound.completion.decision import (
+    CompletionPolicy,
     Decision,
     Look,
     Nothing,
+    Waiting,
     Whole,
 )
-from cleanroom_pipeline.inbound.intake import Found, Intake
-from cleanroom_pipeline.inbound.sensors import (
-    CompletionPolicy,
-    ProviderRun,
-    QuietPeriod,
-    next_look,
-    tick,
+from cleanroom_pipeline.inbound.completion.provider_run import ProviderRun
+from cleanroom_pipeline.inbound.completion.quiet_period import QuietPeriod
+from cleanroom_pipeline.inbound.intake import Intake
+from cleanroom_pipeline.inbound.sensors import DagsterRuns, sensor_result
+from cleanroom_pipeline.inbound.tick import Tick, TickSettings
+from cleanroom_pipeline.ledger import Delivery
+from cleanroom_pipeline.model import (
+    ATTEMPT_TAG,
+    CONNECTOR_TAG,
+    RETRY_STRATEGY_TAG,
+    RUN_KEY_TAG,
+    WILL_RETRY_TAG,
+    Arrival,
+    BatchState,
 )
-from cleanroom_pipeline.ledger import Delivery, Ledger
-from cleanroom_pipeline.model import CONNECTOR_TAG, Arrival, BatchState
+from cleanroom_pipeline_tests.inbound.conftest import Put
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PARTITIONS = dg.DynamicPartitionsDefinition(name="shop__batches")
-LATER = QuietPeriod(timedelta(hours=1))
+JOB = "shop__batch_job"
+AT_ONCE = timedelta(0)
 
 
-class AtOnce:
-    """A completion policy for which whatever is there is whole."""
+class Untold:
+    """A policy that takes nothing as a signal, and has no positions."""
 
-    name = "at_once"
+    name = "test"
 
-    def decide(self, look: Look, deliveries: Iterable[CompleteDelivery]) -> Decision:
-        return Whole(look.pending, "test") if look.pending else Nothing("nothing")
+    def is_signal(self, key: str) -> bool:
+        return False
 
+    def wanted_documents(self, signals: Sequence[Arrival]) -> Sequence[Arrival]:
+        return ()
 
-AT_ONCE = AtOnce()
-
-
-@dg.asset(partitions_def=PARTITIONS)
-def passing() -> None:
-    """Stands for a chain that goes well."""
+    def by_hand(self, look: Look, reason: str) -> Whole | None:
+        return None
 
 
-@dg.asset(partitions_def=PARTITIONS)
-def failing() -> None:
-    """Stands for a chain that fails."""
-    raise ValueError("no")
+class AtOnce(Untold):
+    """Whatever is there is whole."""
+
+    def decide(self, look: Look) -> Decision:
+        return Whole(look.data, "test") if look.data else Nothing("nothing")
+
+
+class Never(Untold):
+    """Whatever is there lacks a part."""
+
+    def decide(self, look: Look) -> Decision:
+        return Waiting("A part is missing.", missing=("in/b.csv",))
+
+
+def job_of(*, fails: bool) -> dg.JobDefinition:
+    @dg.asset(partitions_def=PARTITIONS, name="chain")
+    def chain() -> None:
+        if fails:
+            raise ValueError("no")
+
+    job = dg.define_asset_job(JOB, selection=[chain])
+    return dg.Definitions(assets=[chain], jobs=[job]).resolve_job_def(JOB)
+
+
+PASSING, FAILING = job_of(fails=False), job_of(fails=True)
 
 
 @pytest.fixture
@@ -59,49 +85,41 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
-@pytest.fixture
-def intake(storage: S3Storage, inbound_queue: InboundQueue, ledger: Ledger) -> Intake:
-    return Intake(storage, inbound_queue, ledger, {"shop": "inbound/shop/"}, wait_seconds=0)
-
-
-def put(intake: Intake, name: str) -> None:
-    intake.storage.client.put_object(Bucket="inbound", Key=f"inbound/shop/{name}", Body=b"x")
-
-
 def look(
     intake: Intake,
     instance: dg.DagsterInstance,
-    policy: CompletionPolicy = AT_ONCE,
+    policy: CompletionPolicy | None = None,
+    *,
     cursor: str | None = None,
+    later: timedelta = AT_ONCE,
+    **settings: Any,
 ) -> dg.SensorResult:
-    """Tick, and let the instance do what a daemon does with the result."""
-    result = tick(
-        "shop",
-        "shop__batch_job",
-        policy,
-        PARTITIONS,
-        intake,
-        instance=instance,
-        cursor=cursor,
-        now=time.monotonic,
-    )
+    """Tick, and let the instance do with partitions what a daemon does."""
+    chosen = TickSettings("shop", policy or AtOnce(), **settings)
+    runs = DagsterRuns(instance, "shop__batches", datetime.now(UTC) + later)
+    tick = Tick(chosen, intake, runs, time.monotonic)
+    result = sensor_result(tick(cursor), PARTITIONS)
     for request in result.dynamic_partitions_requests or []:
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
     return result
 
 
-def cut_one(intake: Intake, instance: dg.DagsterInstance) -> tuple[str, dg.SensorResult]:
-    put(intake, "a.csv")
-    result = look(intake, instance)
-    (batch,) = intake.ledger.batches("shop")
-    return batch.batch_id, result
+def requests(result: dg.SensorResult) -> list[dg.RunRequest]:
+    return list(result.run_requests or [])
 
 
-def run_chain(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, batch_id: str) -> None:
-    job = dg.define_asset_job("shop__batch_job", selection=[asset])
-    dg.Definitions(assets=[asset], jobs=[job]).resolve_job_def(
-        "shop__batch_job"
-    ).execute_in_process(partition_key=batch_id, instance=instance, raise_on_error=False)
+def run(instance: dg.DagsterInstance, request: dg.RunRequest, job: dg.JobDefinition) -> None:
+    """Run what was requested, as a daemon would."""
+    job.execute_in_process(
+        partition_key=request.partition_key,
+        tags={**request.tags, RUN_KEY_TAG: str(request.run_key)},
+        instance=instance,
+        raise_on_error=False,
+    )
+
+
+def states(intake: Intake) -> list[BatchState]:
+    return [batch.state for batch in intake.ledger.batches("shop")]
 
 
 def test_an_empty_prefix_is_said_in_words(intake: Intake, instance: dg.DagsterInstance) -> None:
@@ -111,101 +129,163 @@ def test_an_empty_prefix_is_said_in_words(intake: Intake, instance: dg.DagsterIn
 
 
 def test_what_is_not_quiet_waits_and_says_until_when(
-    intake: Intake, instance: dg.DagsterInstance
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
-    put(intake, "a.csv")
-    result = look(intake, instance, LATER)
-    assert not result.run_requests
+    put("inbound/shop/a.csv")
+    result = look(intake, instance, QuietPeriod(timedelta(hours=1)))
+    assert not requests(result)
     assert result.skip_reason
     assert "3600 s of quiet are asked for. Whole at" in (result.skip_reason.skip_message or "")
 
 
-def test_a_quiet_delivery_becomes_a_partition_and_a_run(
-    intake: Intake, instance: dg.DagsterInstance
+def test_a_whole_delivery_becomes_a_partition_and_a_run(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
-    batch_id, result = cut_one(intake, instance)
-    assert instance.get_dynamic_partitions("shop__batches") == [batch_id]
-    (request,) = result.run_requests or []
-    assert request.partition_key == batch_id
-    assert request.run_key == f"{batch_id}__attempt1"
+    put("inbound/shop/a.csv")
+    (request,) = requests(look(intake, instance))
+    assert instance.get_dynamic_partitions("shop__batches") == [request.partition_key]
+    assert request.run_key == f"{request.partition_key}__attempt1"
     assert request.tags[CONNECTOR_TAG] == "shop"
+    assert request.tags[ATTEMPT_TAG] == "1"
+    assert request.tags[RETRY_STRATEGY_TAG] == "ALL_STEPS"
 
 
 def test_until_the_run_exists_the_same_request_is_made_again(
-    intake: Intake, instance: dg.DagsterInstance
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
     """The answer of a tick may be lost with the process; its run key makes the repeat harmless."""
-    _, first = cut_one(intake, instance)
-    again = look(intake, instance, cursor=None)
-    assert [r.run_key for r in again.run_requests or []] == [
-        r.run_key for r in first.run_requests or []
-    ]
-
-
-def test_a_batch_that_has_a_run_is_not_requested_again(
-    intake: Intake, instance: dg.DagsterInstance
-) -> None:
-    batch_id, _ = cut_one(intake, instance)
-    run_chain(instance, passing, batch_id)
-    assert not look(intake, instance).run_requests
+    put("inbound/shop/a.csv")
+    first = requests(look(intake, instance))
+    assert [r.run_key for r in requests(look(intake, instance))] == [r.run_key for r in first]
 
 
 def test_a_batch_whose_run_failed_is_failed_and_stays_so(
-    intake: Intake, instance: dg.DagsterInstance
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
-    batch_id, _ = cut_one(intake, instance)
-    run_chain(instance, failing, batch_id)
-    assert not look(intake, instance).run_requests
-    assert intake.ledger.batch("shop", batch_id).state is BatchState.FAILED
-    assert not look(intake, instance).run_requests
+    put("inbound/shop/a.csv")
+    (request,) = requests(look(intake, instance))
+    run(instance, request, FAILING)
+    assert not requests(look(intake, instance))
+    assert states(intake) == [BatchState.FAILED]
+    assert not requests(look(intake, instance))
+
+
+def test_a_run_that_dagster_will_start_again_is_not_over_unless_it_never_does(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/a.csv")
+    (request,) = requests(look(intake, instance))
+    run(instance, request, FAILING)
+    (record,) = instance.get_run_records()
+    instance.add_run_tags(record.dagster_run.run_id, {WILL_RETRY_TAG: "true"})
+    assert not requests(look(intake, instance))
+    assert states(intake) == [BatchState.CUT]
+    look(intake, instance, later=timedelta(minutes=11))
+    assert states(intake) == [BatchState.FAILED]
+
+
+def test_a_batch_that_a_person_wants_again_is_requested_as_another_attempt(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/a.csv")
+    (first,) = requests(look(intake, instance))
+    run(instance, first, FAILING)
+    look(intake, instance)
+    (batch,) = intake.ledger.batches("shop")
+    assert intake.ledger.run_again(batch, at=NOON)
+    (second,) = requests(look(intake, instance))
+    assert second.run_key == f"{batch.batch_id}__attempt2"
 
 
 def test_files_that_come_while_a_batch_runs_form_the_next(
-    intake: Intake, instance: dg.DagsterInstance
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
-    first, _ = cut_one(intake, instance)
-    put(intake, "late.csv")
-    result = look(intake, instance)
-    batches = [batch.batch_id for batch in intake.ledger.batches("shop")]
-    assert len(batches) == 2
-    assert {r.partition_key for r in result.run_requests or []} == set(batches)
-    assert first in batches
+    put("inbound/shop/a.csv")
+    (first,) = requests(look(intake, instance))
+    intake.ledger.move("shop", str(first.partition_key), BatchState.RUNNING, run_id="r", at=NOON)
+    put("inbound/shop/late.csv")
+    keys = {request.partition_key for request in requests(look(intake, instance))}
+    assert len(list(intake.ledger.batches("shop"))) == 2
+    assert keys - {first.partition_key}
 
 
-def test_partitions_that_dagster_lost_come_back_from_the_ledger(
-    intake: Intake, instance: dg.DagsterInstance
+def test_in_order_the_second_batch_waits_for_the_first(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
 ) -> None:
-    batch_id, _ = cut_one(intake, instance)
-    instance.delete_dynamic_partition("shop__batches", batch_id)
+    put("inbound/shop/a.csv")
+    (first,) = requests(look(intake, instance, in_order=True))
+    put("inbound/shop/b.csv")
+    assert [r.run_key for r in requests(look(intake, instance, in_order=True))] == [first.run_key]
+    run(instance, first, FAILING)
+    look(intake, instance, in_order=True)
+    (second,) = requests(look(intake, instance, in_order=True))
+    assert second.partition_key != first.partition_key
+
+
+def test_a_partition_that_dagster_lost_comes_back_while_its_batch_is_active(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/a.csv")
+    (request,) = requests(look(intake, instance))
+    instance.delete_dynamic_partition("shop__batches", str(request.partition_key))
     look(intake, instance)
-    assert instance.get_dynamic_partitions("shop__batches") == [batch_id]
+    assert instance.get_dynamic_partitions("shop__batches") == [request.partition_key]
 
 
 def test_an_execution_that_ended_is_cut_at_once(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/flow/e1/a.json")
+    assert not requests(look(intake, instance, ProviderRun()))
+    intake.ledger.record_delivery("shop", Delivery("e1", "inbound/shop/flow/e1/", 1, NOON))
+    assert requests(look(intake, instance, ProviderRun()))
+    assert intake.ledger.pending("shop").deliveries == ()
+
+
+def test_an_execution_that_brought_nothing_is_a_recorded_empty_delivery(
     intake: Intake, instance: dg.DagsterInstance
 ) -> None:
-    put(intake, "flow/e1/a.json")
-    assert not look(intake, instance, ProviderRun()).run_requests
-    intake.ledger.record_delivery("shop", Delivery("e1", "inbound/shop/flow/e1/", 1, NOON))
-    assert look(intake, instance, ProviderRun()).run_requests
+    intake.ledger.record_delivery("shop", Delivery("e1", "inbound/shop/flow/e1/", 0, NOON))
+    assert not requests(look(intake, instance, ProviderRun()))
+    (empty,) = intake.ledger.empty_deliveries("shop", 9)
+    assert "e1" in empty.reason
+    assert intake.ledger.pending("shop").deliveries == ()
+    assert states(intake) == []
 
 
-@pytest.mark.parametrize("cursor", [None, "", "garbage", "[]", '{"version": 9}', '{"version": 1}'])
-def test_without_a_cursor_the_wait_only_begins_again(cursor: str | None) -> None:
-    found = Found((Arrival("a", "1", "e", 1, NOON),), NOON + timedelta(hours=1))
-    assert next_look(found, cursor)[0].unchanged_since == found.at
+def test_people_are_told_once_of_a_delivery_that_is_overdue_with_what_it_lacks(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/a.csv")
+    soon, late = timedelta(hours=1), timedelta(seconds=-2)
+    look(intake, instance, Never(), deadline=soon)
+    assert intake.ledger.notices() == ()
+    look(intake, instance, Never(), deadline=late)
+    (notice,) = intake.ledger.notices()
+    assert (notice.waiting_for, notice.missing) == ("A part is missing.", ("in/b.csv",))
+    put("inbound/shop/c.csv")
+    look(intake, instance, Never(), deadline=late)
+    assert intake.ledger.notices() == (notice,)
+    intake.ledger.mark_told(notice, at=NOON)
+    look(intake, instance, Never(), deadline=late)
+    assert intake.ledger.notices() == ()
 
 
-def test_the_cursor_remembers_since_when_nothing_changed() -> None:
-    files = (Arrival("a", "1", "e", 1, NOON),)
-    _, cursor = next_look(Found(files, NOON), None)
-    same, cursor = next_look(Found(files, NOON + timedelta(minutes=1)), cursor)
-    assert same.unchanged_since == NOON
-    more = (*files, Arrival("b", "1", "e", 1, NOON))
-    changed, _ = next_look(Found(more, NOON + timedelta(minutes=2)), cursor)
-    assert changed.unchanged_since == NOON + timedelta(minutes=2)
+def test_a_lost_cursor_loses_nothing(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    put("inbound/shop/a.csv")
+    cursor = look(intake, instance, Never()).cursor
+    assert requests(look(intake, instance, cursor=cursor))
+    assert not requests(look(intake, instance, Never(), cursor=None))[1:]
+    assert len(list(intake.ledger.batches("shop"))) == 1
 
 
-def test_the_cursor_is_small_whatever_it_looked_at() -> None:
-    files = tuple(Arrival(f"in/{n}", "v", "e", 1, NOON) for n in range(10_000))
-    assert len(next_look(Found(files, NOON), None)[1]) < 200
+def test_what_no_message_told_of_is_found_at_the_next_reconciliation(
+    intake: Intake, instance: dg.DagsterInstance, put: Put
+) -> None:
+    cursor = look(intake, instance).cursor
+    put("inbound/shop/a.csv")
+    intake.queue.client.purge_queue(QueueUrl=intake.queue.queue_url)
+    assert not requests(look(intake, instance, cursor=cursor))
+    assert requests(look(intake, instance, cursor=cursor, reconcile_every=timedelta(0)))

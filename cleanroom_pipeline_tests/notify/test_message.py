@@ -239,12 +239,15 @@ def test_a_step_tells_its_stage() -> None:
 NOT_TOLD = {
     "ConnectorError": "the code location does not load",
     "OverlapError": "the code location does not load",
+    "FileListError": "a completion policy handles it",
     "MessageError": "a tick handles it",
     "MissingEnvironmentError": "the command line's",
     "NotParquetError": "publishing handles it",
+    "PolicySettingError": "the code location does not load",
     "RecordError": "it may repeat a field of a stored record",
     "StepError": "checking a recipe handles it",
     "UnknownConnectorError": "the command line's",
+    "UnknownProfileError": "the code location does not load",
     "ValueProblem": "checking a recipe handles it",
 }
 

@@ -1,8 +1,7 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
@@ -19,6 +18,7 @@ from cleanroom_pipeline.notify.sensors import (
     build_notify_defs,
     build_notify_sensor,
     notify_job,
+    notify_overdue_sensor,
     notify_request,
 )
 
@@ -32,29 +32,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as ephemeral:
         ephemeral.add_dynamic_partitions("shop__batches", [BATCH])
         yield ephemeral
-
-
-@pytest.fixture
-def topic(aws: AwsSession) -> SnsTopic:
-    client: Any = boto3.client("sns", region_name=aws.region)
-    return SnsTopic(session=aws, topic_arn=client.create_topic(Name="t")["TopicArn"])
-
-
-@pytest.fixture
-def inbox(aws: AwsSession, topic: SnsTopic) -> Callable[[], list[dict[str, Any]]]:
-    """Takes the messages that have come to a queue that is subscribed to the topic."""
-    sqs: Any = boto3.client("sqs", region_name=aws.region)
-    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    boto3.client("sns", region_name=aws.region).subscribe(
-        TopicArn=topic.topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
-    )
-
-    def take() -> list[dict[str, Any]]:
-        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"]) for message in messages]
-
-    return take
 
 
 def transformed() -> dg.MaterializeResult[None]:
@@ -288,7 +265,9 @@ def test_a_sensor_asks_once_for_each_run_that_ended_as_it_watches_for(
 def test_a_message_that_can_not_be_sent_is_not_told_of(instance: dg.DagsterInstance) -> None:
     """A notify_job that fails would start another one, and that one the next."""
     definitions = build_notify_defs([shop__batch_job], [shop__pull_job])
-    sensors = list(definitions.sensors or [])
+    sensors = [
+        sensor for sensor in definitions.sensors or [] if sensor is not notify_overdue_sensor
+    ]
     cursors = [ticked(sensor, instance, None).cursor for sensor in sensors]
     config = {"ops": {"publish_to_sns": {"config": {"run_id": "gone", "outcome": "failed"}}}}
     notify_job.execute_in_process(
@@ -308,7 +287,11 @@ def test_there_is_a_sensor_per_outcome_on_from_the_start() -> None:
         "notify_published_sensor",
         "notify_failed_sensor",
         "notify_cancelled_sensor",
+        "notify_overdue_sensor",
     }
+    overdue = sensors.pop("notify_overdue_sensor")
+    assert overdue.default_status is dg.DefaultSensorStatus.RUNNING
+    assert overdue.job_name == "overdue_job"
     for sensor in sensors.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
         assert sensor.minimum_interval_seconds == INTERVAL_SECONDS
@@ -317,6 +300,12 @@ def test_there_is_a_sensor_per_outcome_on_from_the_start() -> None:
 
 def test_without_jobs_nothing_is_watched() -> None:
     """Dagster takes a sensor of no jobs for one of all jobs, notify_job among them."""
-    assert not build_notify_defs([], []).sensors
-    (failed, cancelled) = build_notify_defs([], [shop__pull_job]).sensors or []
-    assert {failed.name, cancelled.name} == {"notify_failed_sensor", "notify_cancelled_sensor"}
+    assert [sensor.name for sensor in build_notify_defs([], []).sensors or []] == [
+        "notify_overdue_sensor"
+    ]
+    sensors = build_notify_defs([], [shop__pull_job]).sensors or []
+    assert {sensor.name for sensor in sensors} == {
+        "notify_failed_sensor",
+        "notify_cancelled_sensor",
+        "notify_overdue_sensor",
+    }

@@ -1,6 +1,6 @@
-"""Reading files: kinds, headers, counts, and what is said of a broken one.
+"""Files: kinds, headers, counts, and what is said of a broken one.
 
-Here: files on disk. Not here: recipes.
+Here: files on disk. Not here: recipes, or the rows of each kind (test_reading_*).
 """
 
 import gzip
@@ -13,39 +13,37 @@ import pytest
 from cleanroom_pipeline.recipe.files import (
     FileFormat,
     FileReadError,
-    FileSummary,
     InputFile,
     SchemaMismatchError,
     UnknownKindError,
-    check_same_columns,
-    inspect_file,
     kind_of,
 )
+from cleanroom_pipeline.recipe.inspection import inspect_file
+from cleanroom_pipeline.recipe.widening import common_columns
+from cleanroom_pipeline_tests.recipe.writing import put
 
 JSON = FileFormat(kind="jsonl")
 TEXT = "VARCHAR"
 
 
-def put(folder: Path, content: bytes | str, name: str = "in") -> InputFile:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return InputFile(path, f"s3://bucket/{name}")
-
-
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("a/b.csv", "csv"), ("B.CSV.GZ", "csv"), ("x.json", "jsonl"), ("x.jsonl", "jsonl"),
-        ("x.json.gz", "jsonl"), ("x.parquet", "parquet"),
+        ("a/b.csv", "csv"), ("B.CSV.GZ", "csv"), ("x.csv.zst", "csv"), ("x.csv.bz2", "csv"),
+        ("x.json", "json"), ("x.json.gz", "json"), ("x.jsonl", "jsonl"), ("x.ndjson", "jsonl"),
+        ("x.jsonl.gz", "jsonl"), ("x.parquet", "parquet"), ("x.snappy.parquet", "parquet"),
+        ("x.gz.parquet", "parquet"), ("x.parquet.snappy", "parquet"), ("x.avro", "avro"),
+        ("x.orc", "orc"), ("x.snappy.orc", "orc"), ("x.xlsx", "xlsx"),
     ],
 )  # fmt: skip
 def test_the_suffix_names_the_kind(name: str, kind: str) -> None:
     assert kind_of(name) == kind
 
 
-def test_an_unknown_suffix_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownKindError, match=r"x\.xlsx.*\.csv.*\.parquet"):
-        kind_of("x.xlsx")
+@pytest.mark.parametrize("name", ["x.xls", "x.parquet.gz", "x.csv.zip", "csv", "x.gz"])
+def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UnknownKindError, match=rf"{name}.*\.csv.*\.parquet"):
+        kind_of(name)
 
 
 @pytest.mark.parametrize(
@@ -69,14 +67,17 @@ def test_columns_and_rows_are_told(
     tmp_path: Path, content: bytes | str, format_: FileFormat, names: list[str], rows: int
 ) -> None:
     summary = inspect_file(put(tmp_path, content), format_)
-    assert summary == FileSummary(tuple((name, TEXT) for name in names), rows)
+    assert summary.columns == tuple((name, TEXT) for name in names)
+    assert summary.rows == rows
+    assert summary.kind == format_.kind
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"n": [1, 2], "s": ["a", None]}), path)
     summary = inspect_file(InputFile(path, "x"), FileFormat(kind="parquet"))
-    assert summary == FileSummary((("n", "BIGINT"), ("s", "VARCHAR")), 2)
+    assert summary.columns == (("n", "BIGINT"), ("s", "VARCHAR"))
+    assert summary.rows == 2
 
 
 @pytest.mark.parametrize(
@@ -96,9 +97,10 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
         ('{"a":1}\n["SECRET"]\n', JSON, None, "other than a JSON object"),
         ("", JSON, None, "no JSON object"),
         (b"a,b\n\x81,2\n", FileFormat(encoding="cp1252"), None, "encoding"),
-        ("a\n", FileFormat(encoding="nonsense"), 1, "nonsense"),
+        ("a\n", FileFormat(encoding="nonsense"), None, "nonsense"),
+        ("a\n", FileFormat(encoding="rot13"), None, "rot13"),
         ("PAR1SECRET", FileFormat(kind="parquet"), None, "Parquet"),
-        (gzip.compress(b"a,b\n1,2\n" * 1000)[:-12], FileFormat(), None, "damaged|read|malformed"),
+        (gzip.compress(b"a,b\n1,2\n" * 1000)[:-12], FileFormat(), None, "cut off"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line_and_never_a_value(
@@ -127,28 +129,39 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(scratch.iterdir()) == []
 
 
-def test_files_of_one_batch_hold_the_same_columns_in_any_order() -> None:
-    first = FileSummary((("a", TEXT), ("b", TEXT)), 1)
-    check_same_columns({"one": first, "two": FileSummary((("b", TEXT), ("a", TEXT)), 9)})
-    check_same_columns({})
-    other = FileSummary((("a", TEXT), ("c", TEXT)), 1)
-    with pytest.raises(SchemaMismatchError, match=r"one holds \(a.*b.*\), three holds \(a.*c"):
-        check_same_columns({"one": first, "three": other})
-
-
-@pytest.mark.parametrize("wrong", [{"delimiter": ""}, {"delimiter": "ab"}, {"quote": ","}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"delimiter": ""}, {"delimiter": "ab"}, {"quote": ","}, {"escape": ","}, {"escape": ""}],
+)
 def test_a_format_that_cant_be_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="single characters"):
+    with pytest.raises(ValueError, match="single character"):
         FileFormat(**wrong)  # type: ignore[arg-type]  # texts for the two text fields
 
 
 def test_a_record_that_stands_where_a_header_should_is_never_told(tmp_path: Path) -> None:
     good = put(tmp_path, "id,email\n1,a@b.c\n", "good.csv")
     headerless = put(tmp_path, "7,jane@example.com\n8,x@y.z\n", "bad.csv")
-    summaries = {file.name: inspect_file(file, FileFormat()) for file in (good, headerless)}
+    found = {file.name: inspect_file(file, FileFormat()).columns for file in (good, headerless)}
     for first, second in ((good, headerless), (headerless, good)):
         with pytest.raises(SchemaMismatchError) as caught:
-            check_same_columns({file.name: summaries[file.name] for file in (first, second)})
+            common_columns([(file.name, found[file.name]) for file in (first, second)])
         assert "bad.csv" in str(caught.value)
         assert "Does one lack its header?" in str(caught.value)
         assert "jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "format_", "plain"),
+    [
+        (b"a\n1\n", "x.csv", FileFormat(), True),
+        (gzip.compress(b"a\n1\n"), "x.csv.gz", FileFormat(), True),
+        (gzip.compress(b"a\n1\n"), "x.csv", FileFormat(), False),
+        (b"a\n1\n", "x.csv.gz", FileFormat(), False),
+        (b"\xef\xbb\xbfa\n1\n", "x.csv", FileFormat(), False),
+        (b"a\n1\n", "x.csv", FileFormat(encoding="latin-1"), False),
+    ],
+)
+def test_a_file_is_plain_when_others_read_the_same_of_it(
+    tmp_path: Path, content: bytes, name: str, format_: FileFormat, plain: bool
+) -> None:
+    assert inspect_file(put(tmp_path, content, name), format_).plain is plain

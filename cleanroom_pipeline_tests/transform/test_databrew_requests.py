@@ -10,6 +10,7 @@ from cleanroom_pipeline.transform.databrew_requests import (
     JOB_RUN_STATES,
     dataset_format,
     job_name,
+    reads_as_they_are,
     recipe_name,
 )
 
@@ -49,3 +50,29 @@ def test_formats_are_said_as_databrew_says_them(
     shape = MODEL.operation_model("CreateDataset").input_shape
     full = {"Name": "n", "Input": {"S3InputDefinition": {"Bucket": "bucket"}}, **request_}
     assert not ParamValidator().validate(full, shape).has_errors()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "found", "as_they_are"),
+    [
+        (FileFormat(delimiter=";", header=False), {}, True),
+        (FileFormat(kind="jsonl"), {}, True),
+        (FileFormat(kind="parquet"), {}, True),
+        (FileFormat(escape='"'), {}, True),
+        (FileFormat(escape="\\"), {}, False),
+        (FileFormat(quote="'"), {}, False),
+        (FileFormat(null_text="NULL"), {}, False),
+        (FileFormat(kind="json"), {}, False),
+        (FileFormat(kind="avro"), {}, False),
+        (FileFormat(kind="orc"), {}, False),
+        (FileFormat(kind="xlsx"), {}, False),
+        (FileFormat(), {"plain": False}, False),
+        (FileFormat(kind="parquet"), {"uniform": False}, False),
+        (FileFormat(), {"bad_rows": 1}, False),
+    ],
+)
+def test_what_databrew_reads_as_we_do(
+    file_format: FileFormat, found: dict[str, Any], *, as_they_are: bool
+) -> None:
+    facts: dict[str, Any] = {"plain": True, "uniform": True, "bad_rows": 0, **found}
+    assert reads_as_they_are(file_format, **facts) is as_they_are

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cleanroom_pipeline.aws.s3 import ObjectGoneError, S3Storage
+from cleanroom_pipeline.inbound.completion.decision import Whole
 from cleanroom_pipeline.inbound.manifest import build_manifest
 from cleanroom_pipeline.model import Manifest, TransformedBatch
 from cleanroom_pipeline.recipe import parse_recipe
@@ -47,8 +48,9 @@ def manifest_of(storage: S3Storage, **bodies: str) -> Manifest:
     for name, body in bodies.items():
         key = "inbound/shop/" + name.replace("_", ".")
         storage.client.put_object(Bucket="inbound", Key=key, Body=body.encode())
-    files = storage.list_inbound("inbound/shop/").objects
-    return build_manifest("shop", "inbound", files, policy="quiet_period", reason="test")
+    page = storage.list_inbound_page("inbound/shop/")
+    whole = Whole(page.objects, "test")
+    return build_manifest("shop", "inbound", whole, policy="quiet_period", at=page.at)
 
 
 def transform(

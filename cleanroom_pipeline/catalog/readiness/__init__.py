@@ -6,16 +6,22 @@ facts are gathered, or what is done about a finding.
 To add a check, write one function from facts to findings and add one row to its family's table.
 """
 
-from cleanroom_pipeline.catalog.readiness import columns, files, table
+from cleanroom_pipeline.catalog.readiness import columns, files, partitions, table
 from cleanroom_pipeline.catalog.readiness.facts import (
     Check,
     Finding,
     Severity,
     TableFacts,
     TableFile,
+    storage_of,
 )
 
-CHECKS: tuple[Check, ...] = (*files.CHECKS, *table.CHECKS, *columns.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *files.CHECKS,
+    *table.CHECKS,
+    *columns.CHECKS,
+    *partitions.CHECKS,
+)
 
 __all__ = [
     "CHECKS",
@@ -26,6 +32,7 @@ __all__ = [
     "TableFile",
     "check_table",
     "markdown",
+    "storage_of",
 ]
 
 

@@ -38,27 +38,35 @@ def _is_hidden(file: TableFile) -> bool:
 
 def location_is_no_folder(facts: TableFacts) -> Iterable[str]:
     """LOC-1."""
-    location = str(facts.storage.get("Location") or "")
-    if not location.startswith("s3://"):
-        yield "The table's location is no s3:// address."
-    elif not location.endswith("/"):
-        yield "The table's location names a single object, or lacks its closing slash."
+    places = {"table": facts.table_storage, facts.place: facts.storage}
+    for place, storage in places.items():
+        location = str(storage.get("Location") or "")
+        if not location.startswith("s3://"):
+            yield f"The {place}'s location is no s3:// address."
+        elif not location.endswith("/"):
+            yield f"The {place}'s location names a single object, or lacks its closing slash."
 
 
 def location_holds_no_data(facts: TableFacts) -> Iterable[str]:
     """LOC-2."""
+    if facts.partition is None:
+        yield from no_data(facts)
+
+
+def no_data(facts: TableFacts) -> Iterable[str]:
+    """Tell of a location without data, for whatever lacks it: a table, or a partition."""
     if not any(file.size and not _is_hidden(file) for file in facts.data_files):
         below = "only in deeper folders" if facts.files != facts.data_files else "nowhere below it"
-        yield f"No data object lies directly at the table's location, {below}."
+        yield f"No data object lies directly at the {facts.place}'s location, {below}."
 
 
 def location_holds_other_things(facts: TableFacts) -> Iterable[str]:
     """LOC-3."""
     for file in facts.data_files:
         if file.size == 0:
-            yield f"Object {file.name!r} at the table's location is empty."
+            yield f"Object {file.name!r} at the {facts.place}'s location is empty."
         elif _is_hidden(file) or (_says_parquet(facts) and file.name.endswith(".json")):
-            yield f"Object {file.name!r} at the table's location is no data file."
+            yield f"Object {file.name!r} at the {facts.place}'s location is no data file."
 
 
 def serde_is_not_readable(facts: TableFacts) -> Iterable[str]:

@@ -18,7 +18,7 @@ def table_type_is_wrong(facts: TableFacts) -> Iterable[str]:
 
 def table_has_no_columns(facts: TableFacts) -> Iterable[str]:
     """TBL-2."""
-    if not facts.storage.get("Columns"):
+    if not facts.table_storage.get("Columns"):
         yield "The table has no columns."
 
 

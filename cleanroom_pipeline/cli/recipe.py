@@ -1,22 +1,20 @@
-"""The `cleanroom` command: thin, it reads options, calls the library, and prints.
+"""`cleanroom recipe`: DataBrew recipes, without AWS.
 
-Here: commands, options, exit codes. Not here: anything worth a test of its own without a terminal.
-
-Exit codes: 0 done; 1 the work was done and its outcome is bad; 2 it could not be done.
+Here: its commands. Not here: what a recipe means (`recipe`).
 """
 
 import json
-import os
 import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from cleanroom_pipeline.cli.shared import AsJson, fail
 from cleanroom_pipeline.recipe import RecipeError, parse_recipe
 from cleanroom_pipeline.recipe.engine import EngineError, EngineSettings, run_recipe
 from cleanroom_pipeline.recipe.files import (
@@ -28,23 +26,7 @@ from cleanroom_pipeline.recipe.files import (
     kind_of,
 )
 
-STATE_DIR = Path(".local")
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    help="Marketing data to AWS Clean Rooms, with nobody's identity on show.",
-)
-table_app = typer.Typer(no_args_is_help=True, help="Published tables.")
 recipe_app = typer.Typer(no_args_is_help=True, help="DataBrew recipes, without AWS.")
-app.add_typer(table_app, name="table")
-app.add_typer(recipe_app, name="recipe")
-
-StateDir = Annotated[
-    Path, typer.Option("--state-dir", help="Where the local AWS and Dagster keep their state.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class OutputKind(StrEnum):
@@ -74,82 +56,6 @@ class FileSecrets:
         return self.paths[secret_id].read_text(encoding="utf-8").strip()
 
 
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong, and end."""
-    typer.echo(f"cleanroom: {message}", err=True)
-    raise typer.Exit(code)
-
-
-def load_environment(state_dir: Path) -> dict[str, str]:
-    """Let this process see the pipeline's AWS: as the environment says, or the local one."""
-    from cleanroom_pipeline.environment import MissingEnvironmentError, resolve_environment
-
-    try:
-        environment = resolve_environment(os.environ, state_dir / "aws.env")
-    except MissingEnvironmentError as error:
-        fail(str(error))
-    os.environ.update(environment.variables)
-    return environment.shown
-
-
-@app.command()
-def demo(state_dir: StateDir = STATE_DIR) -> None:
-    """Bring one push and one pull delivery to their Glue tables, on a new local AWS."""
-    from cleanroom_pipeline.demo.walkthrough import DemoError, run_demo
-
-    try:
-        run_demo(state_dir, Path.cwd(), say=typer.echo)
-    except DemoError as error:
-        fail(str(error), code=1)
-
-
-@app.command()
-def ui(
-    state_dir: StateDir = STATE_DIR,
-    port: Annotated[int, typer.Option(help="The port of the Dagster UI on 127.0.0.1.")] = 3000,
-) -> None:
-    """Start the local AWS, the Dagster daemon and its UI; Ctrl-C stops all of them."""
-    from cleanroom_pipeline.demo.walkthrough import DemoError, run_ui
-
-    try:
-        run_ui(state_dir, Path.cwd(), port=port, say=typer.echo)
-    except DemoError as error:
-        fail(str(error), code=1)
-
-
-@app.command()
-def status(state_dir: StateDir = STATE_DIR, as_json: AsJson = False) -> None:
-    """Show connectors, their batches and published tables, and how to reach the AWS they are in."""
-    shown = load_environment(state_dir)
-    from cleanroom_pipeline.status import status_of, status_text
-
-    found = status_of(shown)
-    typer.echo(json.dumps(found, indent=2) if as_json else status_text(found))
-
-
-@table_app.command("show")
-def table_show(
-    connector: Annotated[str, typer.Argument(help="The connector's name.")],
-    limit: Annotated[int, typer.Option(min=1, help="How many rows.")] = 10,
-    state_dir: StateDir = STATE_DIR,
-    as_json: AsJson = False,
-) -> None:
-    """Read rows of a published table back through the Glue catalog."""
-    load_environment(state_dir)
-    from cleanroom_pipeline.status import UnknownConnectorError, published_rows
-
-    try:
-        rows = published_rows(connector, limit)
-    except UnknownConnectorError as error:
-        fail(str(error))
-    if rows is None:
-        fail(f"{connector} has no published table yet; `cleanroom status` tells why.", code=1)
-    if as_json:
-        typer.echo(json.dumps(rows.to_pylist(), indent=2, default=str))
-    else:
-        typer.echo(rows.to_pandas().to_string(index=False))
-
-
 def secret_paths(options: list[str]) -> dict[str, Path]:
     """Read `NAME=FILE` options."""
     paths = {}
@@ -159,6 +65,14 @@ def secret_paths(options: list[str]) -> dict[str, Path]:
             fail(f"--secret wants NAME=FILE with a file that is there, not {option!r}.")
         paths[name] = Path(file)
     return paths
+
+
+def output_kind(output: Path, asked: OutputKind | None) -> OutputKind:
+    """Return what is to be written: what was asked for, or what the output's name says."""
+    named = asked or kind_of(output.name)
+    if named not in list(OutputKind):
+        fail(f"{output}: {named} can be read and not written; --format has what can.")
+    return OutputKind(named)
 
 
 @recipe_app.command("run")
@@ -179,7 +93,7 @@ def recipe_run(
 ) -> None:
     """Run a DataBrew recipe over files, on this machine."""
     try:
-        kind = output_format.value if output_format else kind_of(output.name)
+        kind = output_kind(output, output_format)
         parsed = parse_recipe(recipe.read_text(encoding="utf-8"), name=str(recipe))
         paths = secret_paths(secret or [])
         missing = [name for name in parsed.secret_ids if name not in paths]
@@ -198,7 +112,7 @@ def recipe_run(
                 files,
                 FileFormat(kind=kind_of(inputs[0].name)),
                 Path(folder),
-                output=kind,
+                output=kind.value,
                 secrets=FileSecrets(paths),
                 settings=settings,
             )

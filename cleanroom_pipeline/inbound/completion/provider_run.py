@@ -1,0 +1,78 @@
+"""Completion policy `provider_run`: whole when the provider's record says that its run ended.
+
+Here: that policy. Not here: how a provider is asked (`inbound.appflow`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cleanroom_pipeline.inbound.completion.decision import (
+    CompleteDelivery,
+    Decision,
+    Empty,
+    Look,
+    Nothing,
+    Waiting,
+    Whole,
+)
+from cleanroom_pipeline.inbound.completion.defaults import PolicyDefaults
+from cleanroom_pipeline.model import Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRun(PolicyDefaults):
+    """Whole once the provider reports the run as ended well. Choose it for AppFlow.
+
+    Each execution writes under a prefix of its own, and becomes one batch, the earliest first.
+    Executions that share a prefix can't be told apart: they are one batch.
+    """
+
+    name: str = "provider_run"
+
+    def decide(self, look: Look) -> Decision:
+        """Decide by the deliveries that ended, in the order in which they did."""
+        if not look.data and not look.deliveries:
+            return Nothing("No object is waiting to become a batch.")
+        held: list[CompleteDelivery] = []
+        for prefix, deliveries in _by_prefix(look.deliveries).items():
+            files = _below(prefix, look.data)
+            records = sum(delivery.records for delivery in deliveries)
+            named = ", ".join(delivery.execution_id for delivery in deliveries)
+            ids = tuple(delivery.execution_id for delivery in deliveries)
+            signals = _below(prefix, look.signals)
+            if files:
+                reason = f"Execution {named} ended well with {records} records."
+                return Whole(files, reason, signals=signals, deliveries=ids, records=records)
+            if not records:
+                reason = f"Execution {named} ended well with no record."
+                return Empty(reason, signals=signals, deliveries=ids)
+            held.extend(deliveries)
+        return _waiting(look, held)
+
+
+def _by_prefix(deliveries: Sequence[CompleteDelivery]) -> dict[str, list[CompleteDelivery]]:
+    groups: dict[str, list[CompleteDelivery]] = {}
+    for delivery in deliveries:
+        # Without its slash, the prefix of execution 1 would hold the files of execution 10.
+        groups.setdefault(delivery.prefix.rstrip("/") + "/", []).append(delivery)
+    return groups
+
+
+def _below(prefix: str, arrivals: Sequence[Arrival]) -> tuple[Arrival, ...]:
+    return tuple(sorted(arrival for arrival in arrivals if arrival.key.startswith(prefix)))
+
+
+def _waiting(look: Look, held: Sequence[CompleteDelivery]) -> Waiting:
+    said = []
+    if held:
+        first = held[0]
+        said.append(
+            f"Execution {first.execution_id} ended with {first.records} records, and none of its "
+            f"files is there."
+        )
+    if look.data:
+        said.append(f"{len(look.data)} objects belong to no execution that is known to have ended.")
+    return Waiting(
+        " ".join(said),
+        missing=tuple(f"{one.prefix} (files of {one.execution_id})" for one in held[:100]),
+    )

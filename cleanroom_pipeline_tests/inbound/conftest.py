@@ -1,0 +1,29 @@
+"""What the tests of arrivals and batches share: an intake over AWS in this process."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cleanroom_pipeline.aws.s3 import S3Storage
+from cleanroom_pipeline.aws.sqs import InboundQueue
+from cleanroom_pipeline.inbound.intake import Intake
+from cleanroom_pipeline.ledger import Ledger
+
+Put = Callable[..., str]
+
+
+@pytest.fixture
+def intake(storage: S3Storage, inbound_queue: InboundQueue, ledger: Ledger) -> Intake:
+    """An intake for one connector, `shop`."""
+    return Intake(storage, inbound_queue, ledger, {"shop": "inbound/shop/"}, wait_seconds=0)
+
+
+@pytest.fixture
+def put(storage: S3Storage) -> Put:
+    """Write an object; return its version id."""
+
+    def put_object(key: str, body: bytes = b"x") -> str:
+        answer = storage.client.put_object(Bucket="inbound", Key=key, Body=body)
+        return answer["VersionId"]
+
+    return put_object
