@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from cleanroom_pipeline_tests.benchmarks import customers
+from cleanroom_pipeline_tests.benchmarks import customers, ticks
 from cleanroom_pipeline_tests.benchmarks.contestants import CONTESTANTS
 from cleanroom_pipeline_tests.benchmarks.measuring import Measured, multiset_hash, run_apart
 
@@ -64,14 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="cleanroom_pipeline_tests.benchmarks")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--past", type=int, default=1_000_000, help="past arrivals of a tick")
+    parser.add_argument("--only", choices=["recipes", "ticks"])
     parser.add_argument("--contestant", nargs=3, metavar=("NAME", "SOURCE", "TARGET"))
     options = parser.parse_args(arguments)
     if options.contestant:
         name, source, target = options.contestant
         CONTESTANTS[name](Path(source), Path(target))
         return
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
-        report(options.rows, measure(options.rows, options.runs, Path(scratch)))
+    if options.only != "ticks":
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+            report(options.rows, measure(options.rows, options.runs, Path(scratch)))
+    if options.only != "recipes":
+        ticks.ticks(options.past, times=200)
+        ticks.listings(10_000, 100_000, times=5)
 
 
 if __name__ == "__main__":
