@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Any, NoReturn, Self
 
+from cleanroom_pipeline.demo.process_table import group_lives
 from cleanroom_pipeline.local_aws.provision import provision, write_env_file
 
 START_SECONDS = 90.0
@@ -54,35 +55,6 @@ def wait_for(condition: Callable[[], bool], seconds: float, otherwise: Callable[
         if time.monotonic() > deadline:
             raise ProcessError(otherwise())
         time.sleep(LOOK_SECONDS)
-
-
-def states_in(group: int) -> Iterator[str]:
-    """Yield the state letters of a group's processes, as `ps` has them; none without a /proc."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The command's name stands in brackets, and may hold anything, brackets too.
-            state, _parent, its_group = (
-                stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            )
-        except OSError:
-            continue
-        if int(its_group) == group:
-            yield state
-
-
-def group_lives(group: int) -> bool:
-    """Tell whether any process of a process group is there, and has not ended.
-
-    An ended one stays until its parent asks for its exit code. What lost its parent is the first
-    process's to ask for, and in a container that may be one that never does.
-    """
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        # All of a group is ours. macOS refuses where none but ended processes are left of it.
-        return False
-    states = set(states_in(group))
-    return not states or not states <= {"Z", "X"}
 
 
 class Child:
@@ -256,6 +228,12 @@ def last_heartbeat(instance: Any) -> float:
     return float(beat.timestamp) if beat else 0.0
 
 
+def dagster_command(program: str, *arguments: str) -> list[str]:
+    """Return the command that starts one of Dagster's programs on our workspace."""
+    script = Path(sys.executable).with_name(f"dagster-{program}")
+    return [str(script), *arguments, "-w", "workspace.yaml"]
+
+
 def announced_endpoint(home: Path, pid: int) -> str | None:
     """Return where the local AWS listens once it does; what an earlier one left is passed over."""
     try:
@@ -284,6 +262,7 @@ class LocalPipeline:
 
     All that they keep is under `state_dir`. `environment` is what any AWS client needs to reach the
     local AWS; it is also in `<state_dir>/aws.env` while it runs. A `fresh` one starts from nothing.
+    `settings` is the instance's YAML file, seen from the project's folder.
     """
 
     def __init__(
@@ -295,8 +274,9 @@ class LocalPipeline:
         say: Say,
         pace: Mapping[str, str],
         fresh: bool = False,
+        settings: str = "dagster.yaml",
     ) -> None:
-        self._fresh = fresh
+        self._fresh, self._settings = fresh, settings
         self._state_dir = state_dir.resolve()
         self._project_dir = project_dir.resolve()
         self._ui_port, self._say, self._pace = ui_port, say, pace
@@ -381,7 +361,7 @@ class LocalPipeline:
 
     def _start_dagster(self, stack: ExitStack) -> None:
         self.dagster_home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._project_dir / "dagster.yaml", self.dagster_home / "dagster.yaml")
+        shutil.copyfile(self._project_dir / self._settings, self.dagster_home / "dagster.yaml")
         # Dagster is slow to import, and only this needs it.
         import dagster as dg
 
@@ -391,15 +371,25 @@ class LocalPipeline:
             self._start_daemon_and_ui(stack, instance)
 
     def _start_daemon_and_ui(self, stack: ExitStack, instance: Any) -> None:
-        # Dagster takes a heartbeat of half an hour ago for a good one: an earlier daemon's.
-        earlier = last_heartbeat(instance)
-        scripts = Path(sys.executable).parent
-        workspace = ["-w", "workspace.yaml"]
-        daemon = self._start(stack, "daemon", [str(scripts / "dagster-daemon"), "run", *workspace])
+        ready = self._start_daemon(stack, instance)
         if self._ui_port is not None:
             address = ["-h", "127.0.0.1", "-p", str(self._ui_port)]
-            web = self._start(
-                stack, "webserver", [str(scripts / "dagster-webserver"), *address, *workspace]
-            )
+            web = self._start(stack, "webserver", dagster_command("webserver", *address))
             web.wait_until(lambda: answers(f"http://127.0.0.1:{self._ui_port}/server_info"))
-        daemon.wait_until(lambda: last_heartbeat(instance) > earlier)
+        self.daemon.wait_until(ready)
+
+    def _start_daemon(self, stack: ExitStack, instance: Any) -> Callable[[], bool]:
+        """Start the daemon; return what tells whether it is ready."""
+        # Dagster takes a heartbeat of half an hour ago for a good one: an earlier daemon's.
+        earlier = last_heartbeat(instance)
+        self.daemon = self._start(stack, "daemon", dagster_command("daemon", "run"))
+        return lambda: last_heartbeat(instance) > earlier
+
+    def start_daemon_again(self, instance: Any) -> None:
+        """Start a daemon after the last one has ended, and wait until it is ready.
+
+        What that one left behind goes on, and ends with the pipeline.
+        """
+        self._children.remove(self.daemon)
+        ready = self._start_daemon(self._stack, instance)
+        self.daemon.wait_until(ready)

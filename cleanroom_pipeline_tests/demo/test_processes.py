@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cleanroom_pipeline.demo.process_table import group_lives
 from cleanroom_pipeline.demo.processes import (
     Child,
     LocalPipeline,
@@ -18,7 +19,6 @@ from cleanroom_pipeline.demo.processes import (
     announced_endpoint,
     child_environment,
     forget,
-    group_lives,
     interrupt,
     owned,
     refuse_used_port,

@@ -55,15 +55,16 @@ class Running:
         )
         return found
 
-    def message_about(self, batch_id: str, outcome: str) -> dict[str, Any]:
-        """Wait for the SNS message about a batch."""
+    def message_about(self, batch_id: str, outcome: str, holding: str = "") -> dict[str, Any]:
+        """Wait for the SNS message about a batch; of several, for one that holds a text."""
         sqs = self.resources.storage.session.client("sqs")
         queue = self.pipeline.environment["CLEANROOM_NOTIFICATIONS_QUEUE_URL"]
 
         def received() -> dict[str, Any] | None:
             for message in received_messages(sqs, queue):
                 attributes = {n: a["Value"] for n, a in message["MessageAttributes"].items()}
-                if (attributes.get("batch"), attributes["outcome"]) == (batch_id, outcome):
+                told = (attributes.get("batch"), attributes["outcome"]) == (batch_id, outcome)
+                if told and holding in message["Message"]:
                     return message
             return None
 
@@ -78,16 +79,21 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def start(state_dir: Path) -> Callable[[], Any]:
+def start(state_dir: Path) -> Callable[..., Any]:
     """Start a pipeline on the module's state, as often as a test likes."""
     from contextlib import contextmanager
 
     @contextmanager
-    def started() -> Iterator[Running]:
+    def started(settings: str = "dagster.yaml", folder: str = "") -> Iterator[Running]:
         with (
             pytest.MonkeyPatch.context() as patch,
             LocalPipeline(
-                state_dir, PROJECT, ui_port=None, say=lambda _: None, pace=DEMO_PACE
+                state_dir / folder,
+                PROJECT,
+                ui_port=None,
+                say=lambda _: None,
+                pace=DEMO_PACE,
+                settings=settings,
             ) as pipeline,
         ):
             patch.setenv("DAGSTER_HOME", str(pipeline.dagster_home))
