@@ -20,7 +20,6 @@ from cleanroom_pipeline.aws.dynamodb import (
     LessThan,
     Missing,
     OneOf,
-    Present,
     Put,
     Update,
     Write,
@@ -52,6 +51,14 @@ from cleanroom_pipeline.ledger.items import (
     taken_item,
     wanted_sks,
 )
+from cleanroom_pipeline.ledger.writes import (
+    ABSENT,
+    moves,
+    next_head,
+    passing_on,
+    raising,
+    recording,
+)
 from cleanroom_pipeline.model import (
     Arrival,
     Batch,
@@ -75,7 +82,6 @@ TRANSITIONS: dict[BatchState, tuple[BatchState, ...]] = {
 ACTIVE = (BatchState.CUT, BatchState.RUNNING)
 # An object is moved by two writes, and the head or the batch may need some beside them.
 OBJECTS_AT_ONCE = (MOST_WRITES_AT_ONCE - 4) // 2
-ABSENT = (Missing("pk"),)
 
 
 def never() -> bool:
@@ -99,17 +105,12 @@ class Ledger(dg.ConfigurableResource[Any]):
         """Record arrivals as pending; return how many were not known yet."""
         recorded = 0
         for chunk in _chunks(arrivals, OBJECTS_AT_ONCE):
-            writes = [self._recording(connector, arrival, seen_at) for arrival in chunk]
+            writes = [recording(connector, arrival, seen_at) for arrival in chunk]
             if self.table.write(*(write for pair in writes for write in pair)):
                 recorded += len(chunk)
             else:
                 recorded += sum(self.table.write(*pair) for pair in writes)
         return recorded
-
-    @staticmethod
-    def _recording(connector: str, arrival: Arrival, seen_at: datetime) -> tuple[Write, Write]:
-        item = arrival_item(connector, arrival, seen_at)
-        return Put(item, ABSENT), Check((f"taken#{connector}", item["sk"]), ABSENT)
 
     def record_delivery(self, connector: str, delivery: Delivery) -> bool:
         """Record a pull as complete; return False where it was recorded before."""
@@ -171,9 +172,9 @@ class Ledger(dg.ConfigurableResource[Any]):
         Returns the head as it is then, or None where another decision came between.
         """
         for chunk in _chunks(arrivals, OBJECTS_AT_ONCE):
-            after = _next(head)
-            moves = self._moves(connector, map(arrival_sk, chunk), at, outcome=outcome.value)
-            if not self.table.write(_raise(connector, head, after), *moves):
+            after = next_head(head)
+            taken = moves(connector, map(arrival_sk, chunk), at, outcome=outcome.value)
+            if not self.table.write(raising(connector, head, after), *taken):
                 return None
             head = after
         return head
@@ -206,7 +207,7 @@ class Ledger(dg.ConfigurableResource[Any]):
                 f"{len(sks)} signals tell of one empty delivery of {connector}; at most "
                 f"{OBJECTS_AT_ONCE} can. Move those that are none out of its inbound prefix."
             )
-        after = _next(head)
+        after = next_head(head)
         empty = {
             "pk": f"empty#{connector}",
             "sk": f"{after.revision:012d}",
@@ -214,8 +215,8 @@ class Ledger(dg.ConfigurableResource[Any]):
             "reason": reason,
             "expires_at": expires_at(at, TAKEN_KEPT),
         }
-        moves = self._moves(connector, sks, at, outcome=Outcome.EMPTY.value)
-        written = self.table.write(_raise(connector, head, after), Put(empty), *moves)
+        taken = moves(connector, sks, at, outcome=Outcome.EMPTY.value)
+        written = self.table.write(raising(connector, head, after), Put(empty), *taken)
         return after if written else None
 
     def empty_deliveries(self, connector: str, limit: int) -> tuple[EmptyDelivery, ...]:
@@ -229,8 +230,8 @@ class Ledger(dg.ConfigurableResource[Any]):
         The manifest must stand in S3 before, since whoever finishes the cut reads it there. A batch
         that is cut again must have failed; it is replaced from then on.
         """
-        connector, after = manifest.connector, _next(head, opened=manifest.batch_id)
-        writes: list[Write] = [_raise(connector, head, after)]
+        connector, after = manifest.connector, next_head(head, opened=manifest.batch_id)
+        writes: list[Write] = [raising(connector, head, after)]
         if manifest.recut_of:
             failed = OneOf("state", (BatchState.FAILED.value,))
             replaced = {"state": BatchState.REPLACED.value}
@@ -252,9 +253,9 @@ class Ledger(dg.ConfigurableResource[Any]):
             if out_of_time():
                 return False
             if recut_of is None:
-                pairs = [tuple(self._moves(connector, [sk], at, batch_id=batch_id)) for sk in chunk]
+                pairs = [tuple(moves(connector, [sk], at, batch_id=batch_id)) for sk in chunk]
             else:
-                pairs = [(_passed_on(connector, sk, recut_of, batch_id),) for sk in chunk]
+                pairs = [(passing_on(connector, sk, recut_of, batch_id),) for sk in chunk]
             # What is moved already, another process moved: it finishes the same batch.
             if not self.table.write(*(write for pair in pairs for write in pair)):
                 for pair in pairs:
@@ -280,12 +281,6 @@ class Ledger(dg.ConfigurableResource[Any]):
                 Put(dict(zip(("pk", "sk"), key, strict=True)) | values, ABSENT)
             ):
                 self.table.write(Update(key, values, when=(LessThan("position", position),)))
-
-    @staticmethod
-    def _moves(connector: str, sks: Any, at: datetime, **said: str) -> Iterator[Write]:
-        for sk in sks:
-            yield Delete((f"pending#{connector}", sk), (Present("pk"),))
-            yield Put(taken_item(connector, sk, at, **said), ABSENT)
 
     def batch(self, connector: str, batch_id: str) -> Batch:
         """Return one batch; LedgerError if it is not known."""
@@ -392,25 +387,6 @@ class Ledger(dg.ConfigurableResource[Any]):
         return ExternalRun(
             kind, reference, item["external_id"], item["run_id"], utc_moment(item["started_at"])
         )
-
-
-def _next(head: Head, opened: str | None = None) -> Head:
-    return Head((head.revision or 0) + 1, opened, opened or head.last_batch)
-
-
-def _raise(connector: str, seen: Head, after: Head) -> Update:
-    values: dict[str, Any] = {"revision": after.revision}
-    if after.open_batch:
-        values |= {"open_batch": after.open_batch, "last_batch": after.last_batch}
-    unchanged: Condition = (
-        Missing("revision") if seen.revision is None else OneOf("revision", (seen.revision,))
-    )
-    return Update((f"head#{connector}", "head"), values, (), (unchanged, Missing("open_batch")))
-
-
-def _passed_on(connector: str, sk: str, recut_of: str, batch_id: str) -> Update:
-    mine = (OneOf("batch_id", (recut_of,)),)
-    return Update((f"taken#{connector}", sk), {"batch_id": batch_id}, (), mine)
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
