@@ -259,7 +259,8 @@ class MemoryStorage(S3Storage):
         self._gate.read()
         most, last = min(most, self._page), None
         entries: list[Version] = []
-        for key in self._keys[bisect_right(self._keys, after) if after else 0 :]:
+        for place in range(bisect_right(self._keys, after), len(self._keys)):
+            key = self._keys[place]
             if key < prefix or not key.startswith(prefix):
                 continue
             for version in self._versions[key]:
