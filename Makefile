@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+WORKERS ?= 2
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 
@@ -33,10 +34,10 @@ ui: $(INSTALLED)
 	@exec $(BIN)/cleanroom ui
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -m "not deep"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not deep"
 
 test-unit: $(INSTALLED)
-	@$(BIN)/python -m pytest -m "not e2e and not deep"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e and not deep"
 
 test-deep: $(INSTALLED)
 	@CLEANROOM_HISTORIES=10000 $(BIN)/python -m pytest -p no:cacheprovider --timeout 7200 \

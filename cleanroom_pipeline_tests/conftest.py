@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from cleanroom_pipeline.aws.dynamodb import KeyedTable
 from cleanroom_pipeline.aws.s3 import S3Storage
@@ -13,6 +14,16 @@ from cleanroom_pipeline.aws.sqs import InboundQueue
 from cleanroom_pipeline.ledger import Ledger
 
 REGION = "us-east-1"
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The AWS of this process behind a port: pyarrow's own S3 client knows no other way to it."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Here: finding what no message told of, and what is pending and no longer there. 
 is done (`inbound.tick`). Memory is that of one page, and a pass goes on where a tick left it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -76,8 +76,10 @@ def _with_page(intake: Intake, connector: str, so_far: Pass, page: ListingPage) 
     )
 
 
-def _set_aside(intake: Intake, connector: str, suspects: Iterable[Arrival], *, at: datetime) -> int:
+def _set_aside(intake: Intake, connector: str, suspects: Sequence[Arrival], *, at: datetime) -> int:
     """Set aside what S3 itself says was overwritten or deleted; return how many that is."""
+    if not suspects:
+        return 0
     head, done = intake.ledger.head(connector), 0
     outcomes: dict[Outcome, list[Arrival]] = {Outcome.OVERWRITTEN: [], Outcome.DELETED: []}
     for suspect in suspects:

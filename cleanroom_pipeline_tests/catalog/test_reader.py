@@ -1,11 +1,9 @@
 import urllib.request
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 
 from cleanroom_pipeline.aws.glue import GlueCatalog
 from cleanroom_pipeline.aws.s3 import S3Storage
@@ -17,16 +15,6 @@ from cleanroom_pipeline_tests.catalog.conftest import TABLE, WriteBatch, parquet
 
 TARGET = TableTarget("marketing", "customers", "", {})
 LATER = "20261124T130000Z-00000002"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """A server: pyarrow's own S3 client knows nothing of an AWS that lives in this process."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -48,8 +48,8 @@ class QuietPeriod(PolicyDefaults):
 
     It can't tell a pause from an end: `quiet` must be longer than any pause within a delivery. All
     that is pending becomes one batch, and signals that are there are used up by it. With the scope
-    `folder`, each folder is quiet by itself, and those that are quiet become a batch: choose that
-    where a provider never pauses, and goes on to another folder by the hour or the day.
+    `folder`, each folder is a delivery by itself, the one that was quiet first being the first:
+    choose that where a provider never pauses, and goes on to another folder by the hour or the day.
     """
 
     quiet: timedelta
@@ -60,30 +60,22 @@ class QuietPeriod(PolicyDefaults):
         """Decide by both clocks, over all that is pending or folder by folder."""
         if not look.data:
             return Nothing("No object is waiting to become a batch.")
-        pending = (*look.data, *look.signals)
-        groups = self._groups(pending)
-        quiet = [
-            files for files in groups.values() if not_yet_quiet(files, look, self.quiet) is None
-        ]
-        taken = {file for files in quiet for file in files}
-        data = tuple(file for file in sorted(look.data) if file in taken)
-        if not data:
-            waits = [not_yet_quiet(files, look, self.quiet) for files in groups.values()]
-            return min((wait for wait in waits if wait and wait.until), key=_until)
-        since = quiet_since(data, look)
+        data, signals = self._by_folder(look.data), self._by_folder(look.signals)
+        groups = {folder: (*data[folder], *signals.get(folder, ())) for folder in data}
+        folder = min(groups, key=lambda name: (quiet_since(groups[name], look), name))
+        waiting = not_yet_quiet(groups[folder], look, self.quiet)
+        if waiting is not None:
+            return waiting
+        since = quiet_since(groups[folder], look)
         return Whole(
-            data,
+            tuple(sorted(data[folder])),
             f"Nothing changed from {since:%H:%M:%S} to {look.at:%H:%M:%S} UTC.",
-            signals=tuple(signal for signal in sorted(look.signals) if signal in taken),
+            signals=tuple(sorted(signals.get(folder, ()))),
         )
 
-    def _groups(self, pending: Sequence[Arrival]) -> Mapping[str, list[Arrival]]:
+    def _by_folder(self, arrivals: Sequence[Arrival]) -> Mapping[str, list[Arrival]]:
         groups: dict[str, list[Arrival]] = {}
-        for arrival in pending:
+        for arrival in arrivals:
             folder = arrival.key.rpartition("/")[0] if self.scope == "folder" else ""
             groups.setdefault(folder, []).append(arrival)
         return groups
-
-
-def _until(waiting: Waiting) -> tuple[datetime | None, str]:
-    return waiting.until, waiting.reason
