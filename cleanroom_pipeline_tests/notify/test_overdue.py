@@ -4,12 +4,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from botocore.exceptions import ClientError
 
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sns import SnsTopic
 from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import Notice
 from cleanroom_pipeline.notify.message import build_overdue_message
+from cleanroom_pipeline.notify.ops import OverdueDelivery, publish_overdue_to_sns
 from cleanroom_pipeline.notify.sensors import (
     notify_overdue_sensor,
     overdue_job,
@@ -71,13 +73,13 @@ def test_people_are_told_once(ledger: Ledger, topic: SnsTopic, inbox: Inbox) -> 
     assert len(inbox()) == 1
 
 
-def test_a_message_that_could_not_be_sent_stays_to_be_told(
-    ledger: Ledger, aws: AwsSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+def test_a_message_that_could_not_be_sent_stays_to_be_told(ledger: Ledger, aws: AwsSession) -> None:
     ledger.record_notice(NOTICE)
     (request,) = tick(ledger)
-    assert not run(request, ledger, SnsTopic(session=aws, topic_arn="arn:aws:sns:x:1:gone")).success
+    gone = SnsTopic(session=aws, topic_arn="arn:aws:sns:us-east-1:123456789012:gone")
+    notice = OverdueDelivery(connector=NOTICE.connector, state_id=NOTICE.state_id)
+    with pytest.raises(ClientError):
+        publish_overdue_to_sns(dg.build_op_context(), notice, ledger, gone)
     assert [again.run_key for again in tick(ledger)] == [request.run_key]
 
 
