@@ -45,10 +45,12 @@ class Gate:
 
     actor: Actor = field(default_factory=Actor)
     witnesses: list[Callable[[Any, Any], None]] = field(default_factory=list)
+    watched: bool = False
 
     def read(self) -> None:
-        """Pass before a read."""
-        self.actor.reads()
+        """Pass before a read; a witness is no process, and stops for nothing."""
+        if not self.watched:
+            self.actor.reads()
 
     def write(self, what: str, said: Any, work: Callable[[], Any]) -> Any:
         """Do a write between two places at which the process may end.
@@ -58,8 +60,12 @@ class Gate:
         self.actor.reads()
         self.actor.writes(f"before {what}")
         result = work()
-        for witness in self.witnesses:
-            witness(said, result)
+        self.watched = True
+        try:
+            for witness in self.witnesses:
+                witness(said, result)
+        finally:
+            self.watched = False
         self.actor.writes(f"after {what}")
         return result
 
