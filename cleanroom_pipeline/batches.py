@@ -19,7 +19,7 @@ from cleanroom_pipeline.inbound.intake import Intake
 from cleanroom_pipeline.inbound.look import look_at, waiting_since
 from cleanroom_pipeline.inbound.tick import TickSettings
 from cleanroom_pipeline.ledger import Pending
-from cleanroom_pipeline.model import Arrival, Batch, utc_text
+from cleanroom_pipeline.model import Arrival, Batch, on_one_line, utc_text
 from cleanroom_pipeline.records import read_manifest
 from cleanroom_pipeline.resources import build_resources
 from cleanroom_pipeline.status import UnknownConnectorError
@@ -150,7 +150,7 @@ def list_text(listed: Mapping[str, Any]) -> str:
         for batch in listed["batches"]
     ]
     lines += [f"  empty     {one['at']}: {one['reason']}" for one in listed["empty_deliveries"]]
-    return "\n".join(lines)
+    return "\n".join(map(on_one_line, lines))
 
 
 def _open_lines(found: Mapping[str, Any]) -> list[str]:
@@ -178,7 +178,7 @@ def show_text(found: Mapping[str, Any]) -> str:
         for file in found["first_files"]
     ]
     more = found["file_count"] - len(found["first_files"])
-    return "\n".join([*lines, *([f"  and {more} more"] if more else [])])
+    return "\n".join([*map(on_one_line, lines), *([f"  and {more} more"] if more else [])])
 
 
 @contextmanager

@@ -76,6 +76,11 @@ def checked(pattern: re.Pattern[str], value: str, what: str) -> str:
     return value
 
 
+def on_one_line(text: str) -> str:
+    """Return the text with `?` for what does not print: a key may hold a terminal's commands."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def records_prefix(connector: str, batch_id: str) -> str:
     """Return where a batch's records live in the transformed bucket."""
     name = checked(CONNECTOR_NAME, connector, "A connector's name")

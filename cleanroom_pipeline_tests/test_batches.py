@@ -96,3 +96,10 @@ def test_empty_deliveries_are_listed(desk: BatchDesk) -> None:
         {"at": "2026-11-24T12:00:00Z", "reason": "no records"}
     ]
     assert "empty     2026-11-24T12:00:00Z: no records" in list_text(desk.list(5))
+
+
+def test_what_a_key_would_say_to_a_terminal_is_not_said(desk: BatchDesk) -> None:
+    arrive(desk, "a\u202e;c;ZXZpbA==forged.csv")
+    text = show_text(desk.show("open"))
+    assert "a?;c;ZXZpbA==forged.csv" in text
+    assert all(line.isprintable() for line in text.splitlines())

@@ -26,6 +26,15 @@ Item = dict[str, Any]
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 MOST_WRITES_AT_ONCE = 100
 CONFLICT_ATTEMPTS = 8
+# What passes by itself. Of a call, botocore sees it; of one part of a transaction, it doesn't.
+PASSING = (
+    "TransactionConflict",
+    "TransactionInProgress",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "ThrottlingException",
+)
 FIRST_CONFLICT_PAUSE = 0.05
 
 _SERIALIZER = TypeSerializer()
@@ -33,7 +42,7 @@ _DESERIALIZER = TypeDeserializer()
 
 
 class LedgerBusyError(RuntimeError):
-    """Others wrote the same items at the same time, again and again."""
+    """Others wrote the same items at the same time, or too much was written, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,23 +234,26 @@ class KeyedTable(dg.ConfigurableResource[Any]):
         in the way for good.
         """
         pause = FIRST_CONFLICT_PAUSE
-        for _ in range(CONFLICT_ATTEMPTS):
+        for attempt in range(CONFLICT_ATTEMPTS):
             try:
                 self._send(writes)
             except ClientError as error:
                 codes = refusals(error)
                 if "ConditionalCheckFailed" in codes | {c.removesuffix("Exception") for c in codes}:
                     return False
-                if not any(code.startswith("TransactionConflict") for code in codes):
+                if not all(code.startswith(PASSING) for code in codes):
                     raise
+                if attempt + 1 == CONFLICT_ATTEMPTS:
+                    break
                 # Transactions on one item that cross each other are all refused: spread them.
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
                 pause *= 2
             else:
                 return True
         raise LedgerBusyError(
-            f"Table {self.table_name} is written by others at the same time; the "
-            f"{CONFLICT_ATTEMPTS} attempts all met one. Nothing was written: try again later."
+            f"Table {self.table_name} is written by others at the same time, or more than it "
+            f"takes: {CONFLICT_ATTEMPTS} attempts were refused. Nothing was written: try again "
+            "later."
         )
 
     def _send(self, writes: Sequence[Write]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 MOST_LISTED = 1000
-MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+MISSING = {"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class ListingPage:
     objects: tuple[Arrival, ...]
     at: datetime
     last_key: str | None
+
+
+class UnversionedBucketError(RuntimeError):
+    """The inbound bucket keeps no versions, so that no batch could pin what it read."""
 
 
 class ObjectGoneError(LookupError):
@@ -84,8 +88,7 @@ class S3Storage(dg.ConfigurableResource[Any]):
                 last_modified=version["LastModified"].astimezone(UTC),
             )
             for version in page.get("Versions", [])
-            # The page may begin with older versions of the key that the last one ended with.
-            if version["IsLatest"] and version["Key"] != after
+            if version["IsLatest"]
         ]
         date = page["ResponseMetadata"]["HTTPHeaders"]["date"]
         return ListingPage(
@@ -93,6 +96,15 @@ class S3Storage(dg.ConfigurableResource[Any]):
             parsedate_to_datetime(date),
             page["NextKeyMarker"] if page["IsTruncated"] else None,
         )
+
+    def check_versioned(self) -> None:
+        """Raise UnversionedBucketError unless each overwrite of an inbound object is a version."""
+        answer = self.client.get_bucket_versioning(Bucket=self.inbound_bucket)
+        if answer.get("Status") != "Enabled":
+            raise UnversionedBucketError(
+                f"Bucket {self.inbound_bucket} keeps no versions, so that an object which is "
+                "overwritten would be lost. Enable its versioning."
+            )
 
     def inbound_clock(self, prefix: str) -> datetime:
         """Return S3's own time, in whole seconds, as it answers for the inbound bucket."""

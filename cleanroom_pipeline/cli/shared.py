@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cleanroom_pipeline.model import on_one_line
+
 STATE_DIR = Path(".local")
 
 StateDir = Annotated[
@@ -19,7 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def fail(message: str, code: int = 2) -> NoReturn:
     """Say what is wrong, and end."""
-    typer.echo(f"cleanroom: {message}", err=True)
+    typer.echo("cleanroom: " + "\n".join(map(on_one_line, message.splitlines())), err=True)
     raise typer.Exit(code)
 
 

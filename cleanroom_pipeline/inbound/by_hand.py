@@ -113,5 +113,6 @@ def _ready(intake: Intake, connector: str) -> datetime:
     """Bring the ledger up to what the bucket holds, and return S3's time before that."""
     at = intake.storage.inbound_clock(intake.prefixes[connector])
     finish_open(intake.storage, intake.ledger, connector, at=at)
-    go_on(intake, connector, Pass(), out_of_time=never)
+    if not go_on(intake, connector, Pass(), out_of_time=never).finished:
+        raise CutRefusedError(f"The sensor of {connector} decided at the same time; try again.")
     return at

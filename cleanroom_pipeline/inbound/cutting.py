@@ -5,7 +5,7 @@ Here: the order of the writes, each of which can be repeated. Not here: which fi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cleanroom_pipeline.aws.s3 import S3Storage
@@ -13,16 +13,21 @@ from cleanroom_pipeline.inbound.completion.decision import Whole
 from cleanroom_pipeline.inbound.manifest import build_manifest
 from cleanroom_pipeline.ledger import Head, Ledger
 from cleanroom_pipeline.ledger.table import never
+from cleanroom_pipeline.ledger.writes import next_head
 from cleanroom_pipeline.model import Manifest, manifest_key
 from cleanroom_pipeline.records import read_manifest
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A batch whose cut has begun; unfinished ones are finished by whoever comes next."""
+    """A batch whose cut has begun; unfinished ones are finished by whoever comes next.
+
+    `head` is what the head is after it, if no other decision has come since.
+    """
 
     manifest: Manifest
     finished: bool
+    head: Head
 
 
 def write_manifest(
@@ -74,7 +79,8 @@ def cut(
     )
     if not ledger.begin_cut(manifest, head):
         return None
-    return Cut(manifest, ledger.finish_cut(manifest, at=at, out_of_time=out_of_time))
+    finished = ledger.finish_cut(manifest, at=at, out_of_time=out_of_time)
+    return Cut(manifest, finished, replace(next_head(head, manifest.batch_id), open_batch=None))
 
 
 def finish_open(

@@ -41,7 +41,9 @@ class CreatedObject:
         """The arrival, if the notification says all of it."""
         if not self.version_id or not self.etag or self.size is None:
             return None
-        return Arrival(self.key, self.version_id, self.etag, self.size, self.created_at)
+        # LastModified has whole seconds, and what a listing tells is held against what this does.
+        at = self.created_at.replace(microsecond=0)
+        return Arrival(self.key, self.version_id, self.etag, self.size, at)
 
 
 def created_objects(body: str) -> tuple[CreatedObject, ...]:
@@ -59,7 +61,9 @@ def created_objects(body: str) -> tuple[CreatedObject, ...]:
             for record in document["Records"]
             if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except RecursionError:
+        raise MessageError("A message of the inbound queue is nested too deep.") from None
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise MessageError(
             f"A message of the inbound queue is no S3 notification ({type(error).__name__})."
         ) from None
@@ -67,6 +71,8 @@ def created_objects(body: str) -> tuple[CreatedObject, ...]:
 
 def _created(record: Mapping[str, Any]) -> CreatedObject:
     described, size = record["s3"]["object"], record["s3"]["object"].get("size")
+    # A lone surrogate is no text, and no key of S3's.
+    described["key"].encode()
     return CreatedObject(
         bucket=str(record["s3"]["bucket"]["name"]),
         key=unquote_plus(described["key"]),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from cleanroom_pipeline.aws.s3 import S3Storage
+from cleanroom_pipeline.inbound.manifest import moment_of
 from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.ledger.items import TAKEN_KEPT
 from cleanroom_pipeline.model import Arrival, BatchState
@@ -36,10 +37,14 @@ def remember(
         for arrival in arrivals
         if ledger.taken_by(connector, arrival) is None
     }
+    oldest = min((one.last_modified for one in unknown.values()), default=at) - CLOCKS_DIFFER
     for batch in ledger.batches(connector):
-        if not unknown:
+        cut_at = moment_of(batch.batch_id)
+        # What a younger batch took, the ledger remembers; an older one can't have had an object
+        # that was not there yet.
+        if not unknown or cut_at < oldest:
             break
-        if batch.state is BatchState.REPLACED:
+        if batch.state is BatchState.REPLACED or cut_at > at - TAKEN_KEPT + CLOCKS_DIFFER:
             continue
         manifest = read_manifest(storage, connector, batch.batch_id)
         identities = ((file.key, file.version_id) for file in (*manifest.files, *manifest.signals))

@@ -5,6 +5,7 @@ decision (`inbound.completion`).
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +23,7 @@ from cleanroom_pipeline.model import Arrival
 
 # A manifest of 100,000 names takes a fifth of it.
 LONGEST_DOCUMENT = 64 * 1024 * 1024
+MOST_OF_DOCUMENTS = 4 * LONGEST_DOCUMENT
 
 
 def being_overwritten(pending: Pending) -> list[str]:
@@ -37,6 +39,19 @@ def waiting_since(pending: Pending) -> datetime | None:
     return min(seen, default=None)
 
 
+def read_documents(storage: S3Storage, wanted: Sequence[Arrival]) -> dict[str, bytes]:
+    """Read what a policy decides by, the earliest first, as far as there is room in memory."""
+    documents, room = {}, MOST_OF_DOCUMENTS
+    for one in sorted(wanted, key=lambda arrival: (arrival.last_modified, arrival.key)):
+        room -= min(one.size, LONGEST_DOCUMENT)
+        if room < 0:
+            break
+        body = storage.read_inbound(one, most_bytes=LONGEST_DOCUMENT)
+        if body is not None:
+            documents[one.key] = body
+    return documents
+
+
 def look_at(
     pending: Pending,
     policy: CompletionPolicy,
@@ -49,10 +64,6 @@ def look_at(
     newest = {one.arrival.key: one.arrival for one in _oldest_first(pending)}
     arrivals = [newest[key] for key in sorted(newest)]
     signals = [one for one in arrivals if _is_signal(one, policy)]
-    documents = {
-        one.key: storage.read_inbound(one, most_bytes=LONGEST_DOCUMENT)
-        for one in policy.wanted_documents(signals)
-    }
     return Look(
         data=tuple(one for one in arrivals if not _is_signal(one, policy)),
         at=at,
@@ -60,7 +71,7 @@ def look_at(
             (one.arrival.key, one.arrival.version_id): one.seen_at for one in pending.arrivals
         },
         signals=tuple(signals),
-        documents={key: body for key, body in documents.items() if body is not None},
+        documents=read_documents(storage, policy.wanted_documents(signals)),
         deliveries=tuple(
             CompleteDelivery(one.execution_id, one.prefix, one.records)
             for one in pending.deliveries

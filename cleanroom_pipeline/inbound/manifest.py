@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from cleanroom_pipeline.inbound.completion.decision import Whole
-from cleanroom_pipeline.model import Arrival, Manifest
+from cleanroom_pipeline.model import Arrival, Manifest, on_one_line
 
 STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -30,6 +30,11 @@ def digest(files: Iterable[Arrival]) -> str:
     return state.hexdigest()
 
 
+def moment_of(batch_id: str) -> datetime:
+    """Return the moment of the cut that a batch id tells."""
+    return datetime.strptime(batch_id.partition("-")[0], STAMP).replace(tzinfo=UTC)
+
+
 def cut_moment(at: datetime, last_batch: str | None) -> datetime:
     """Return the moment that a new batch's id tells, in whole seconds: later than the last one's.
 
@@ -38,8 +43,7 @@ def cut_moment(at: datetime, last_batch: str | None) -> datetime:
     moment = at.astimezone(UTC).replace(microsecond=0)
     if last_batch is None:
         return moment
-    last = datetime.strptime(last_batch.partition("-")[0], STAMP).replace(tzinfo=UTC)
-    return max(moment, last + timedelta(seconds=1))
+    return max(moment, moment_of(last_batch) + timedelta(seconds=1))
 
 
 def build_manifest(
@@ -106,5 +110,5 @@ def check_present(manifest: Manifest, present: Mapping[str, Arrival | None]) -> 
 
 def named(keys: list[str], most: int = 10) -> str:
     """Return names in words, up to `most` of them."""
-    shown = ", ".join(keys[:most])
+    shown = ", ".join(map(on_one_line, keys[:most]))
     return shown if len(keys) <= most else f"{shown} and {len(keys) - most} more"

@@ -13,6 +13,7 @@ from cleanroom_pipeline.inbound.completion.objects import counts
 from cleanroom_pipeline.inbound.intake import Intake
 from cleanroom_pipeline.ledger import Outcome
 from cleanroom_pipeline.ledger.items import ABOVE_ALL, arrival_sk
+from cleanroom_pipeline.ledger.table import OBJECTS_AT_ONCE
 from cleanroom_pipeline.model import Arrival
 
 
@@ -39,15 +40,28 @@ def go_on(
     out_of_time: Callable[[], bool],
 ) -> Pass:
     """Read at least one page; return the pass as it is when it is finished, or time is up."""
+    if so_far.started_at is None:
+        intake.storage.check_versioned()
     while not so_far.finished:
         page = intake.storage.list_inbound_page(intake.prefixes[connector], after=so_far.after)
-        so_far = _with_page(intake, connector, so_far, page)
+        so_far = replace(so_far, started_at=so_far.started_at or page.at)
+        done = _with_page(intake, connector, so_far, page, out_of_time)
+        if done is None:
+            break
+        so_far = done
         if out_of_time():
             break
     return so_far
 
 
-def _with_page(intake: Intake, connector: str, so_far: Pass, page: ListingPage) -> Pass:
+def _with_page(
+    intake: Intake,
+    connector: str,
+    so_far: Pass,
+    page: ListingPage,
+    out_of_time: Callable[[], bool],
+) -> Pass | None:
+    """Return the pass with one more page; None where the page has to be looked at again."""
     prefix = intake.prefixes[connector]
     first, last = so_far.after or prefix, page.last_key or prefix + ABOVE_ALL
     pending = intake.ledger.pending_between(connector, first, last)
@@ -65,22 +79,48 @@ def _with_page(intake: Intake, connector: str, so_far: Pass, page: ListingPage) 
         for identity, one in pending.items()
         if identity not in current and so_far.after < one.key <= last
     ]
+    aside = _set_aside(intake, connector, suspects, at=page.at, out_of_time=out_of_time)
+    if aside is None:
+        return None
     return replace(
         so_far,
         after=page.last_key or "",
-        started_at=so_far.started_at or page.at,
         finished=page.last_key is None,
         objects=so_far.objects + len(current),
         recorded=so_far.recorded + recorded,
-        set_aside=so_far.set_aside + _set_aside(intake, connector, suspects, at=page.at),
+        set_aside=so_far.set_aside + aside,
     )
 
 
-def _set_aside(intake: Intake, connector: str, suspects: Sequence[Arrival], *, at: datetime) -> int:
-    """Set aside what S3 itself says was overwritten or deleted; return how many that is."""
+def _set_aside(
+    intake: Intake,
+    connector: str,
+    suspects: Sequence[Arrival],
+    *,
+    at: datetime,
+    out_of_time: Callable[[], bool],
+) -> int | None:
+    """Set aside what S3 itself says was overwritten or deleted; return how many that is.
+
+    None: time is up, or another decision came between, and some of them may still be pending.
+    """
     if not suspects:
         return 0
     head, done = intake.ledger.head(connector), 0
+    for start in range(0, len(suspects), OBJECTS_AT_ONCE):
+        if start and out_of_time():
+            return None
+        chunk = suspects[start : start + OBJECTS_AT_ONCE]
+        for outcome, arrivals in _outcomes(intake, chunk).items():
+            after = intake.ledger.set_aside(connector, arrivals, head, outcome=outcome, at=at)
+            if after is None:
+                return None
+            head, done = after, done + len(arrivals)
+    return done
+
+
+def _outcomes(intake: Intake, suspects: Sequence[Arrival]) -> dict[Outcome, list[Arrival]]:
+    """Return what has become of each object that is not what S3 has under its key now."""
     outcomes: dict[Outcome, list[Arrival]] = {Outcome.OVERWRITTEN: [], Outcome.DELETED: []}
     for suspect in suspects:
         now = intake.storage.head_inbound(suspect.key)
@@ -88,9 +128,4 @@ def _set_aside(intake: Intake, connector: str, suspects: Sequence[Arrival], *, a
             outcomes[Outcome.DELETED].append(suspect)
         elif now.version_id != suspect.version_id:
             outcomes[Outcome.OVERWRITTEN].append(suspect)
-    for outcome, arrivals in outcomes.items():
-        after = intake.ledger.set_aside(connector, arrivals, head, outcome=outcome, at=at)
-        if after is None:
-            break
-        head, done = after, done + len(arrivals)
-    return done
+    return outcomes

@@ -82,7 +82,9 @@ class Tick:
         if finish_open(storage, ledger, connector, at=at, out_of_time=self.until(CUT_SECONDS)):
             decision, cursor = self.decide(cursor, at)
         else:
-            decision = Waiting("A batch is being cut: its objects are not all claimed yet.")
+            decision = Waiting(
+                "A batch is being cut: its objects are not all taken yet.", busy=True
+            )
         self.note_overdue(decision, at)
         partitions, requests = self.batches(at)
         return Ticked(
@@ -128,7 +130,7 @@ class Tick:
         )
         if not listing.finished or listing.started_at is None:
             reason = f"Looking through the bucket: {listing.objects} objects this time."
-            return Waiting(reason), replace(cursor, listing=listing)
+            return Waiting(reason, busy=True), replace(cursor, listing=listing)
         cursor = replace(cursor, listing=None, reconciled_at=listing.started_at)
         return self.cut_whole(listing.started_at), cursor
 
@@ -148,7 +150,7 @@ class Tick:
             if after is None or not isinstance(decision, Whole | Empty):
                 return decision
             look, head = without(look, decision), after
-        return Waiting("More batches are whole than one tick cuts; the next one goes on.")
+        return Waiting("More batches are whole than one tick cuts.", busy=True)
 
     def carry_out(
         self, decision: Decision, head: Head, at: datetime, out_of_time: Callable[[], bool]
@@ -167,7 +169,8 @@ class Tick:
                     at=at,
                     out_of_time=out_of_time,
                 )
-                return ledger.head(connector) if done and done.finished else None
+                # Read anew, the head could hold a decision that came after the look.
+                return done.head if done and done.finished else None
             case Empty(reason, signals, deliveries):
                 return ledger.record_empty(
                     connector, signals, deliveries, head, reason=reason, at=at
@@ -178,7 +181,7 @@ class Tick:
     def note_overdue(self, decision: Decision, at: datetime) -> None:
         """Record that people must be told, where a delivery should be whole and is not."""
         connector, ledger = self.settings.connector, self.intake.ledger
-        if self.settings.deadline is None or not isinstance(decision, Waiting):
+        if self.settings.deadline is None or not isinstance(decision, Waiting) or decision.busy:
             return
         since = waiting_since(ledger.pending(connector))
         late = since and overdue(decision, since=since, at=at, deadline=self.settings.deadline)

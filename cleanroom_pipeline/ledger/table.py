@@ -238,7 +238,8 @@ class Ledger(dg.ConfigurableResource[Any]):
             writes.append(
                 Update((f"batch#{connector}", manifest.recut_of), replaced, (), (failed,))
             )
-        return self.table.write(*writes)
+        # An answer that was lost is asked for again, and then meets what it wrote itself.
+        return self.table.write(*writes) or self.head(connector).open_batch == manifest.batch_id
 
     def finish_cut(
         self, manifest: Manifest, *, at: datetime, out_of_time: Callable[[], bool] = never
@@ -255,7 +256,7 @@ class Ledger(dg.ConfigurableResource[Any]):
             if recut_of is None:
                 pairs = [tuple(moves(connector, [sk], at, batch_id=batch_id)) for sk in chunk]
             else:
-                pairs = [(passing_on(connector, sk, recut_of, batch_id),) for sk in chunk]
+                pairs = [(passing_on(connector, sk, recut_of, batch_id, at),) for sk in chunk]
             # What is moved already, another process moved: it finishes the same batch.
             if not self.table.write(*(write for pair in pairs for write in pair)):
                 for pair in pairs:

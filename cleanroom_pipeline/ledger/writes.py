@@ -18,7 +18,13 @@ from cleanroom_pipeline.aws.dynamodb import (
     Update,
     Write,
 )
-from cleanroom_pipeline.ledger.items import Head, arrival_item, taken_item
+from cleanroom_pipeline.ledger.items import (
+    TAKEN_KEPT,
+    Head,
+    arrival_item,
+    expires_at,
+    taken_item,
+)
 from cleanroom_pipeline.model import Arrival
 
 ABSENT = (Missing("pk"),)
@@ -53,7 +59,8 @@ def raising(connector: str, seen: Head, after: Head) -> Update:
     return Update((f"head#{connector}", "head"), values, (), (unchanged, Missing("open_batch")))
 
 
-def passing_on(connector: str, sk: str, recut_of: str, batch_id: str) -> Update:
+def passing_on(connector: str, sk: str, recut_of: str, batch_id: str, at: datetime) -> Update:
     """Return the write that gives an object of one batch to the one that takes its place."""
     mine = (OneOf("batch_id", (recut_of,)),)
-    return Update((f"taken#{connector}", sk), {"batch_id": batch_id}, (), mine)
+    values = {"batch_id": batch_id, "expires_at": expires_at(at, TAKEN_KEPT)}
+    return Update((f"taken#{connector}", sk), values, (), mine)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cleanroom_pipeline.model import Notice, Stage, utc_text
+from cleanroom_pipeline.model import Notice, Stage, on_one_line, utc_text
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: a subject has less than 100
 # characters; text and attributes together have at most 256 KiB.
@@ -46,6 +46,7 @@ SAFE_ERRORS = frozenset(
         "TokenError",
         "UnknownKindError",
         "UnknownStateError",
+        "UnversionedBucketError",
         "UnmappableTypeError",
         "UnmaskableValueError",
     }
@@ -128,8 +129,8 @@ def build_overdue_message(notice: Notice) -> Message:
         "",
         f"First object: {utc_text(notice.since)}",
         f"Deadline:     {utc_text(notice.deadline)}",
-        f"Waiting for:  {without_addresses(notice.waiting_for)}",
-        *(f"Missing:      {without_addresses(name)}" for name in notice.missing),
+        f"Waiting for:  {on_one_line(without_addresses(notice.waiting_for))}",
+        *(f"Missing:      {on_one_line(without_addresses(name))}" for name in notice.missing),
         "",
         "It is cut once it is whole. To cut what is there as it is:",
         f"cleanroom batch cut {notice.connector} --reason ...",

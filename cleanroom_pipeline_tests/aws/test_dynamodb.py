@@ -129,12 +129,13 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_transactions_that_cross_each_other_are_tried_again(
+def test_transactions_that_cross_each_other_or_are_throttled_are_tried_again(
     stubbed: tuple[KeyedTable, Stubber],
 ) -> None:
     table, stubber = stubbed
     cancelled(stubber, "TransactionConflict", "None")
-    cancelled(stubber, "None", "TransactionConflict")
+    cancelled(stubber, "None", "ThrottlingError")
+    cancelled(stubber, "ProvisionedThroughputExceeded", "TransactionConflict")
     stubber.add_response("transact_write_items", {})
     assert table.write(*BOTH)
 
@@ -157,7 +158,7 @@ def test_crossings_without_end_are_an_error(stubbed: tuple[KeyedTable, Stubber])
         table.write(*BOTH)
 
 
-@pytest.mark.parametrize("code", ["ValidationError", "ThrottlingError"])
+@pytest.mark.parametrize("code", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_what_is_neither_is_not_swallowed(stubbed: tuple[KeyedTable, Stubber], code: str) -> None:
     table, stubber = stubbed
     cancelled(stubber, code, "None")

@@ -253,6 +253,9 @@ class MemoryStorage(S3Storage):
         """Return since when the current version has been the current one."""
         return self._since[key][1]
 
+    def check_versioned(self) -> None:
+        """Every object here has versions."""
+
     def list_inbound_page(
         self, prefix: str, *, after: str = "", most: int = MOST_LISTED
     ) -> ListingPage:

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from cleanroom_pipeline.inbound.batch_runs import RunState
+from cleanroom_pipeline.inbound.completion.quiet_period import QuietPeriod
 from cleanroom_pipeline.model import BatchState
 from cleanroom_pipeline_tests.inbound.gate import Actor, Paused
 from cleanroom_pipeline_tests.inbound.world import OTHER, QUIET, SHOP, World
@@ -177,3 +178,21 @@ def test_two_never_cut_the_same_files_whatever_the_second_one_left_undone(first:
             assert len(settled(world).batches()) == 1
             if not crashed:
                 break
+
+
+def test_a_person_takes_the_second_of_two_whole_deliveries_while_the_first_is_cut() -> None:
+    """A sensor cuts folder after folder in one tick, and a person's cut comes anywhere between."""
+    for pause_at in count(1):
+        world = World(policy=QuietPeriod(QUIET, "folder"))
+        for folder in "ab":
+            world.put(f"in/shop/{folder}/1.csv")
+        world.deliver()
+        world.tick()
+        world.wait(QUIET.total_seconds() + 1)
+        paused = Paused(world.gate, world.tick, pause_at=pause_at)
+        world.cut_by_person()
+        if paused.done:
+            assert pause_at > 20
+            return
+        paused.go_on()
+        settled(world)

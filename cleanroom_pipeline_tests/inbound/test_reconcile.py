@@ -1,6 +1,8 @@
 from collections.abc import Callable
 
-from cleanroom_pipeline.aws.s3 import S3Storage
+import pytest
+
+from cleanroom_pipeline.aws.s3 import S3Storage, UnversionedBucketError
 from cleanroom_pipeline.inbound.completion.decision import Whole
 from cleanroom_pipeline.inbound.cutting import cut
 from cleanroom_pipeline.inbound.intake import Intake
@@ -113,3 +115,13 @@ def test_folder_markers_and_temporary_files_do_not_count(intake: Intake, put: Pu
         put(f"inbound/shop/{name}")
     assert look_through(intake).objects == 0
     assert pending(intake) == []
+
+
+def test_a_bucket_that_keeps_no_versions_is_refused(intake: Intake, put: Put) -> None:
+    """An object that is overwritten there is lost, and its batch can pin nothing."""
+    put("inbound/shop/a.csv")
+    intake.storage.client.put_bucket_versioning(
+        Bucket="inbound", VersioningConfiguration={"Status": "Suspended"}
+    )
+    with pytest.raises(UnversionedBucketError, match="Bucket inbound keeps no versions"):
+        look_through(intake)

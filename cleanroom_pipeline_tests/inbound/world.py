@@ -255,7 +255,8 @@ class World:
             owner = self.owner.get(identity)
             assert owner in (None, manifest.recut_of), f"{identity} is in {owner} and {batch_id}"
         looked = self.looked.pop(id(self.gate.actor), None)
-        if looked is not None and isinstance(self.policy, QuietPeriod):
+        takes_all = isinstance(self.policy, QuietPeriod) and self.policy.scope == "prefix"
+        if looked is not None and takes_all:
             self._check_quiet(connector, manifest, taken, looked)
         self.owner |= dict.fromkeys(taken, batch_id)
         earlier.append(manifest)

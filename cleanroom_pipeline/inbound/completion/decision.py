@@ -58,11 +58,13 @@ class Waiting:
     """Something is there and is not known to be whole.
 
     `until` is when it may be, if known; `missing` names what is waited for, if that has names.
+    `busy` says that it is we who are not done yet: nobody is told that a delivery is late for that.
     """
 
     reason: str
     until: datetime | None = None
     missing: tuple[str, ...] = ()
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
