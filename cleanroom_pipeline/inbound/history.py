@@ -40,11 +40,10 @@ def remember(
     oldest = min((one.last_modified for one in unknown.values()), default=at) - CLOCKS_DIFFER
     for batch in ledger.batches(connector):
         cut_at = moment_of(batch.batch_id)
-        # What a younger batch took, the ledger remembers; an older one can't have had an object
-        # that was not there yet.
+        # A batch that is older than an object can't have had it.
         if not unknown or cut_at < oldest:
             break
-        if batch.state is BatchState.REPLACED or cut_at > at - TAKEN_KEPT + CLOCKS_DIFFER:
+        if batch.state is BatchState.REPLACED:
             continue
         manifest = read_manifest(storage, connector, batch.batch_id)
         identities = ((file.key, file.version_id) for file in (*manifest.files, *manifest.signals))
