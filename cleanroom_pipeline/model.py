@@ -5,7 +5,7 @@ its work, anything of Dagster's or of an AWS client.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -335,8 +335,3 @@ class TransformedBatch:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(f"A record lacks or misstates a field: {error!r}.") from error
-
-
-def newest(arrivals: Iterable[Arrival]) -> datetime | None:
-    """Return the latest LastModified, or None where there is no arrival."""
-    return max((arrival.last_modified for arrival in arrivals), default=None)

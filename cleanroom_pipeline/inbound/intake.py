@@ -28,16 +28,14 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """How many objects the drained messages told of, and what became of the messages."""
+    """How many objects were new or of no connector, and how many messages told nothing."""
 
-    messages: int = 0
     recorded: int = 0
     unreadable: int = 0
     foreign: int = 0
 
     def __add__(self, other: "Drained") -> "Drained":
         return Drained(
-            self.messages + other.messages,
             self.recorded + other.recorded,
             self.unreadable + other.unreadable,
             self.foreign + other.foreign,
@@ -89,7 +87,7 @@ class Intake:
                 )
         recorded, foreign = self._record_told(told, at)
         self.queue.delete(read)
-        return Drained(len(read) + unreadable, recorded, unreadable, foreign)
+        return Drained(recorded, unreadable, foreign)
 
     def _record_told(self, told: Sequence[CreatedObject], at: datetime) -> tuple[int, int]:
         """Record what messages told of; return how much was new, and how much is of no connector.

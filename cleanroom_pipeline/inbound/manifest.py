@@ -78,17 +78,12 @@ def build_manifest(
     )
 
 
-def gone_from(manifest: Manifest, present: Mapping[str, Arrival | None]) -> list[str]:
-    """Return the keys whose pinned version is gone; `present` is as in `check_present`."""
-    return [file.key for file in manifest.files if present.get(file.key) is None]
-
-
 def check_present(manifest: Manifest, present: Mapping[str, Arrival | None]) -> None:
     """Raise ManifestError unless each pinned version is there, as it was.
 
     `present` maps each file's key to what S3 has now under the pinned version id.
     """
-    gone = gone_from(manifest, present)
+    gone = [file.key for file in manifest.files if present.get(file.key) is None]
     if gone:
         raise ManifestError(
             f"Batch {manifest.batch_id} of {manifest.connector} pins {len(gone)} object version(s) "

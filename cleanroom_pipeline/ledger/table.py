@@ -276,12 +276,10 @@ class Ledger(dg.ConfigurableResource[Any]):
     def _record_positions(self, manifest: Manifest) -> None:
         """Raise each stream's position; a process that comes late must not lower it again."""
         for stream, position in manifest.positions.items():
-            key = (f"position#{manifest.connector}", stream)
-            values = {"position": position}
-            if not self.table.write(
-                Put(dict(zip(("pk", "sk"), key, strict=True)) | values, ABSENT)
-            ):
-                self.table.write(Update(key, values, when=(LessThan("position", position),)))
+            pk, values = f"position#{manifest.connector}", {"position": position}
+            if not self.table.write(Put({"pk": pk, "sk": stream, **values}, ABSENT)):
+                lower = LessThan("position", position)
+                self.table.write(Update((pk, stream), values, when=(lower,)))
 
     def batch(self, connector: str, batch_id: str) -> Batch:
         """Return one batch; LedgerError if it is not known."""

@@ -5,7 +5,7 @@ from typing import Any
 from cleanroom_pipeline.local_aws.clients import Clients
 from cleanroom_pipeline.local_aws.provision import LocalEnvironment
 from cleanroom_pipeline.local_aws.server import LocalAws
-from cleanroom_pipeline_tests.local_aws.conftest import REGION
+from cleanroom_pipeline_tests.conftest import REGION
 from cleanroom_pipeline_tests.local_aws.http_client import send
 
 JOB = "nightly"

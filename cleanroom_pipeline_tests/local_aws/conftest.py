@@ -10,6 +10,7 @@ from cleanroom_pipeline.local_aws.clients import Clients
 from cleanroom_pipeline.local_aws.provision import LocalEnvironment, provision
 from cleanroom_pipeline.local_aws.recipe_job import RecipeTask, run_with_local_engine
 from cleanroom_pipeline.local_aws.server import LocalAws
+from cleanroom_pipeline_tests.local_aws.brewery import Brewery
 
 REGION = "us-east-1"
 NOON = 1_800_000_000.0
@@ -77,3 +78,9 @@ def environment(provisioned: tuple[LocalEnvironment, bytes], aws: LocalAws) -> L
     environment, frozen = provisioned
     aws.thaw(frozen)
     return environment
+
+
+@pytest.fixture
+def brewery(aws: LocalAws, environment: LocalEnvironment, clients: Clients) -> Brewery:
+    """What DataBrew's tests work with, over a new local AWS."""
+    return Brewery(aws, clients, environment)
