@@ -4,6 +4,7 @@ Here: each by its name, as short as it can be. Not here: what may happen in any 
 (`test_histories`).
 """
 
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -196,3 +197,28 @@ def test_a_person_takes_the_second_of_two_whole_deliveries_while_the_first_is_cu
             return
         paused.go_on()
         settled(world)
+
+
+def with_a_failed_batch() -> World:
+    world = with_a_batch()
+    (run,) = world.runs.at_work()
+    world.runs.step(run)
+    run.dead = True
+    world.runs.notice_dead()
+    world.tick()
+    return world
+
+
+def test_what_a_batch_took_from_one_that_was_forgotten_is_not_taken_again() -> None:
+    """A deleted file is in no listing, so that nothing reminds the ledger of it before the cut.
+
+    It is in the later batch all the same, as its version is there, and its deletion is undone then.
+    """
+    world, key = with_a_failed_batch(), "in/shop/a.csv"
+    (failed,) = world.batches()
+    world.storage.delete(key)
+    world.wait(timedelta(days=91).total_seconds())
+    world.cut_again_by_person(failed)
+    world.storage.delete_version(key, world.storage.versions(key)[0].version_id)
+    (batch,) = settled(world).batches()
+    assert world.manifest(batch).recut_of == failed.batch_id
