@@ -40,7 +40,7 @@ def staged_bodies(storage: S3Storage, prefix: str) -> dict[str, bytes]:
     ("name", "body", "file_format", "staged"),
     [
         ("a.csv", b"a\n1\n", FileFormat(), "000000.csv"),
-        ("a.csv.gz", gzip.compress(b"a\n1\n"), FileFormat(delimiter=";"), "000000.csv.gz"),
+        ("a.csv.gz", gzip.compress(b"a\n1\n", mtime=0), FileFormat(delimiter=";"), "000000.csv.gz"),
         ("a.json", b'{"a":1}\n', FileFormat(kind="jsonl"), "000000.jsonl"),
     ],
 )
