@@ -68,11 +68,15 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class VectorFunction:
-    """A function of one text column that SQL can't say; `make` gives Arrow array -> Arrow array."""
+    """A function of columns that SQL can't say; `make` gives Arrow arrays -> Arrow array.
+
+    It takes columns of the DuckDB types in `takes` and returns one of the type `returns`.
+    """
 
     name: str
-    make: Callable[[Runtime], Callable[[Any], Any]]
+    make: Callable[[Runtime], Callable[..., Any]]
     returns: str = TEXT
+    takes: tuple[str, ...] = (TEXT,)
 
 
 @dataclass(frozen=True)

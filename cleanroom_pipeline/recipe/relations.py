@@ -218,7 +218,9 @@ class Interpreter:
         scalars = self._scalars(operator.scalars, relation)
         for function in operator.functions:
             run = function.make(self._runtime)
-            self._session.register(function.name, run, returns=function.returns)
+            self._session.register(
+                function.name, run, takes=function.takes, returns=function.returns
+            )
         ids: dict[str, str] = {}
         outputs: list[exp.Expr] = [exp.column(ROW)] if relation.places else []
         for output in operator.outputs:
@@ -244,7 +246,7 @@ class Interpreter:
         first = self._first_places(operator, among, relation)
         name = self._name("is_first_")
         self._session.register(
-            name, lambda places: pc.take(first, places), takes="BIGINT", returns="BOOLEAN"
+            name, lambda places: pc.take(first, places), takes=("BIGINT",), returns="BOOLEAN"
         )
         keep = call(name, exp.column(ROW))
         if among is not None:

@@ -6,7 +6,7 @@ DuckDB's messages quote cells; none of them leaves this module.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from sqlglot import exp
 from cleanroom_pipeline.recipe.errors import EngineError, OutOfMemoryError, UnmaskableValueError
 from cleanroom_pipeline.recipe.expressions import REFUSAL_MARK
 from cleanroom_pipeline.recipe.files import FileReadError
+from cleanroom_pipeline.recipe.plan import TEXT
 
 _CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
 # DuckDB 2.0 counts one line too many here.
@@ -81,13 +82,13 @@ class Session:
         self.connection.close()
 
     def register(
-        self, name: str, run: Callable[[Any], Any], *, takes: str = "VARCHAR", returns: str
+        self, name: str, run: Callable[..., Any], *, takes: Sequence[str] = (TEXT,), returns: str
     ) -> None:
         """Make an Arrow function callable from SQL."""
 
-        def guarded(values: Any) -> Any:
+        def guarded(*values: Any) -> Any:
             try:
-                return run(values)
+                return run(*values)
             except Exception as error:
                 self._failure = error
                 raise
@@ -95,7 +96,7 @@ class Session:
         self.connection.create_function(
             name,
             guarded,
-            [takes],
+            list(takes),
             returns,
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,

@@ -7,27 +7,52 @@ which, or DuckDB.
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from cleanroom_pipeline.recipe.errors import SecretError
 
-ArrowFunction = Callable[[Any], Any]
+ArrowFunction = Callable[..., Any]
 _INNER_PAD, _OUTER_PAD = 0x36, 0x5C
-_ARROW_TYPES = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "BIGINT": pa.int64()}
+_ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "VARCHAR[]": pa.list_(pa.string()),
+}
 
 
 def over_distinct(change: Callable[[str], Any], returns: str = "VARCHAR") -> ArrowFunction:
     """Return an array function that calls `change` once for each distinct value, never for null."""
-    arrow_type: Any = _ARROW_TYPES[returns]
+    arrow_type = _ARROW_TYPES[returns]
 
     def run(values: Any) -> Any:
         array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         encoded: Any = array.dictionary_encode()
         changed = [change(value) for value in encoded.dictionary.to_pylist()]
         return pa.array(changed, arrow_type).take(encoded.indices)
+
+    return run
+
+
+def over_rows(change: Callable[..., Any], returns: str = "VARCHAR") -> ArrowFunction:
+    """Return a function of several arrays; `change` gets the cells of a row, nulls as None.
+
+    It is called once for each distinct row of a batch.
+    """
+    arrow_type = _ARROW_TYPES[returns]
+
+    def run(*columns: Any) -> Any:
+        known: dict[tuple[Any, ...], Any] = {}
+        changed = []
+        for cells in zip(*[column.to_pylist() for column in columns], strict=True):
+            if cells not in known:
+                known[cells] = change(*cells)
+            changed.append(known[cells])
+        return pa.array(changed, arrow_type)
 
     return run
 

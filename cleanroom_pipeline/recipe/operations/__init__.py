@@ -1,30 +1,15 @@
 """Every operation of the recipe language, one module a family.
 
-Here: the modules, read so that each operation enters the registry. Not here: parsing, running.
+Here: reading the modules of this folder, so that each operation enters the registry. Not here:
+parsing, running.
 """
 
-from cleanroom_pipeline.recipe.operations import (
-    cleaning,
-    columns,
-    filling,
-    functions,
-    masks,
-    pii,
-    quality,
-    structure,
-    substitution,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from cleanroom_pipeline.recipe.operations.declaration import registry
 
-__all__ = [
-    "cleaning",
-    "columns",
-    "filling",
-    "functions",
-    "masks",
-    "pii",
-    "quality",
-    "registry",
-    "structure",
-    "substitution",
-]
+__all__ = ["registry"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
