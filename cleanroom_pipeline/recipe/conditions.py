@@ -4,40 +4,31 @@ Here: what a condition means for a column of any type. Not here: which steps it 
 
 AWS is silent on nulls. Ours: a null cell satisfies no positive condition except IS_MISSING, and a
 negative condition (IS_NOT, NOT_CONTAINS, NOT_STARTS_WITH, NOT_ENDS_WITH) is the exact complement of
-its positive, so a null cell satisfies it. All conditions of a step must hold. Text is compared by
-code point, case-sensitively. Order conditions compare numbers when the condition's value is a
-number, dates when it reads as one, else text; a cell that is not of that kind satisfies none.
+its positive, so a null cell satisfies it. All conditions of a step must hold. IS and the order
+conditions compare by the column's type (comparison.py); IS of a text column compares whole texts.
+CONTAINS and its kin compare texts by code point, case-sensitively, typed cells as CSV spells them.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlglot import exp
 
-from cleanroom_pipeline.recipe import dates
+from cleanroom_pipeline.recipe.comparison import compared, equal_to_any, kind_of
 from cleanroom_pipeline.recipe.data_types import CAST_TYPES, cast_column
 from cleanroom_pipeline.recipe.expressions import (
-    INTEGER_TYPES,
     all_of,
-    any_of,
     call,
-    cast,
-    double,
-    equal,
-    is_in,
     is_null,
-    is_numeric,
     missing,
     negated,
-    number,
     paren,
     string,
     text,
 )
 from cleanroom_pipeline.recipe.findings import StepError, not_among
-from cleanroom_pipeline.recipe.plan import TIMESTAMP, Column, Frame
+from cleanroom_pipeline.recipe.plan import Column, Frame
 from cleanroom_pipeline.recipe.steps import Condition
 
 _ORDERS: Mapping[str, type[exp.Binary]] = {
@@ -47,6 +38,8 @@ _ORDERS: Mapping[str, type[exp.Binary]] = {
     "GREATER_THAN_EQUAL": exp.GTE,
 }
 _TEXTS = {"CONTAINS": "contains", "STARTS_WITH": "starts_with", "ENDS_WITH": "ends_with"}
+_ENDS = ("GREATER_THAN_EQUAL", "LESS_THAN_EQUAL")
+_FORM = 'IS_BETWEEN takes a value of the form {"GREATER_THAN_EQUAL":"1","LESS_THAN_EQUAL":"9"}'
 _NEGATIVES = {
     "IS_NOT": "IS",
     "NOT_CONTAINS": "CONTAINS",
@@ -60,15 +53,20 @@ NAMES = (
 )  # fmt: skip
 
 
+def _json(value: str) -> Any:
+    """Return what JSON holds, its numbers as they are spelled."""
+    return json.loads(value, parse_float=str, parse_int=str, parse_constant=str)
+
+
 def any_values(value: str) -> tuple[str, ...]:
     """Return the texts that IS compares with: a JSON list of texts, else the value itself."""
     if value.lstrip().startswith("["):
         try:
-            read = json.loads(value)
-        except ValueError:
+            read = _json(value)
+        except (ValueError, RecursionError):
             return (value,)
-        if isinstance(read, list) and all(isinstance(x, str | int | float) for x in read):
-            return tuple(x if isinstance(x, str) else json.dumps(x) for x in read)
+        if read and all(isinstance(one, str | bool) for one in read):
+            return tuple(one if isinstance(one, str) else json.dumps(one) for one in read)
     return (value,)
 
 
@@ -78,51 +76,22 @@ def bounds(value: str) -> tuple[str, str]:
     AWS publishes no example of the encoding; this takes the object its text describes.
     """
     try:
-        read: Any = json.loads(value)
-        low, high = read["GREATER_THAN_EQUAL"], read["LESS_THAN_EQUAL"]
-    except (ValueError, KeyError, TypeError):
-        form = '{"GREATER_THAN_EQUAL":"1","LESS_THAN_EQUAL":"9"}'
-        raise StepError(f"IS_BETWEEN takes a value of the form {form}") from None
-    return str(low), str(high)
-
-
-def _as_number(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
-
-
-def _as_date(value: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
-
-
-def _ordered(operator: type[exp.Binary], column: Column, value: str) -> exp.Expr:
-    as_number = _as_number(value)
-    if as_number is not None:
-        return paren(operator(this=double(column), expression=number(as_number)))
-    as_date = _as_date(value)
-    if as_date is not None and as_date.tzinfo is None:
-        limit = cast(string(as_date.isoformat(sep=" ")), TIMESTAMP)
-        return paren(operator(this=dates.timestamp(column), expression=limit))
-    return paren(operator(this=text(column), expression=string(value)))
-
-
-def _is(column: Column, value: str) -> exp.Expr:
-    """Return whether the cell is one of the values; fractions are compared as numbers."""
-    values = any_values(value)
-    numbers = [_as_number(one) for one in values]
-    if is_numeric(column.type) and column.type not in INTEGER_TYPES:
-        return any_of(equal(double(column), number(one)) for one in numbers if one is not None)
-    return is_in(text(column), values)
+        read = _json(value)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict) or set(read) != set(_ENDS):
+        raise StepError(_FORM)
+    low, high = (read[end] for end in _ENDS)
+    if not (isinstance(low, str) and isinstance(high, str) and low and high):
+        raise StepError(_FORM)
+    return low, high
 
 
 def _is_between(column: Column, value: str) -> exp.Expr:
+    """Return whether the cell is between both ends, as texts when they are of different kinds."""
     low, high = bounds(value)
-    return all_of([_ordered(exp.GTE, column, low), _ordered(exp.LTE, column, high)])
+    kind = kind_of(low) if kind_of(low) == kind_of(high) else "text"
+    return all_of([compared(exp.GTE, column, low, kind), compared(exp.LTE, column, high, kind)])
 
 
 def _is_invalid(column: Column, value: str) -> exp.Expr:
@@ -132,11 +101,11 @@ def _is_invalid(column: Column, value: str) -> exp.Expr:
 
 def _positive(condition: str, column: Column, value: str) -> exp.Expr:
     if condition in _ORDERS:
-        return _ordered(_ORDERS[condition], column, value)
+        return compared(_ORDERS[condition], column, value)
     if condition in _TEXTS:
         return call(_TEXTS[condition], text(column), string(value))
     others: Mapping[str, Callable[[], exp.Expr]] = {
-        "IS": lambda: _is(column, value),
+        "IS": lambda: equal_to_any(column, any_values(value)),
         "IS_BETWEEN": lambda: _is_between(column, value),
         "IS_INVALID": lambda: _is_invalid(column, value),
         "IS_MISSING": lambda: missing(column),

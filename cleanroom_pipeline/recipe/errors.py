@@ -17,5 +17,9 @@ class UnmaskableValueError(EngineError):
     """A cell that a step must hide and can't treat exactly."""
 
 
+class CipherError(EngineError):
+    """A key that can't be used, or a cell that can't be encrypted or decrypted with it."""
+
+
 class SecretError(EngineError):
     """A secret that is not there, or not of the form DataBrew keeps its keys in."""

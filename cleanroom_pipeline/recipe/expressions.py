@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from cleanroom_pipeline.recipe.nested import is_nested
 from cleanroom_pipeline.recipe.plan import DATE, TEXT, TIMESTAMP, Column
 
 INTEGER_TYPES = frozenset(
@@ -126,8 +127,10 @@ def concat(*parts: exp.Expr) -> exp.Expr:
 
 
 def text(column: Column) -> exp.Expr:
-    """Return the column as text, as a CSV file would spell it."""
+    """Return the column as text, as a CSV file would spell it; a nested one as JSON."""
     tree = column.tree
+    if is_nested(column.type):
+        return cast(call("to_json", tree), TEXT)
     return tree if column.type == TEXT else cast(tree, TEXT)
 
 

@@ -1,32 +1,44 @@
 """The recipe language: text to steps, and steps to the form CreateRecipe takes.
 
-Here: parsing, normalising to strings, refusing what no engine could run. Not here: what a step
-means (operations/, plan.py).
+Here: reading steps, normalising to strings, refusing what no engine could run. Not here: JSON and
+YAML (recipe_text.py, yaml_text.py), what a step means (operations/, plan.py).
 
-Read: a JSON list of `{"Action": ...}`, `{"RecipeAction": ...}` or `{"RecipeStep": {...}}`; lists,
-maps, numbers and booleans native or as text; parameter names with the first letter in either case.
+Read: a list of `{"Action": ...}`, `{"RecipeAction": ...}` or `{"RecipeStep": {...}}`; lists, maps,
+numbers and booleans native or as text; names with the first letter in either case.
 Emitted: `{"Action": ...}`, strings only, none of them empty. AWS allows 100 steps.
 """
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from cleanroom_pipeline.recipe.findings import Finding, RecipeError, not_among
 from cleanroom_pipeline.recipe.meaning import check_columns, check_step
+from cleanroom_pipeline.recipe.recipe_text import (
+    elements,
+    encoded,
+    holds_half_a_character,
+)
 from cleanroom_pipeline.recipe.steps import Condition, Step
 
 MOST_STEPS = 100
+MOST_READ = 10 * MOST_STEPS
 LONGEST_VALUE = 32_768
 LONGEST_CONDITION = 1_024
-_SPACE = re.compile(r"[ \t\r\n]*")
+LONGEST_COLUMN = 1_024
+LONGEST_NAME = 128
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9]{1,128}")
+_ACTIONS = ("Action", "RecipeAction")
+_STEP_KEYS = (*_ACTIONS, "ConditionExpressions")
+_ACTION_KEYS = ("Operation", "Parameters")
 _CONDITION_KEYS = ("Condition", "Value", "TargetColumn")
+# The console writes this place for a column that was not moved to one.
+_SAYS_NOTHING = ("targetIndex", "NaN")
+_LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -65,164 +77,154 @@ class Recipe:
 
 
 def parse_recipe(text: str, *, name: str) -> Recipe:
-    """Return the recipe in a JSON text; raises RecipeError with everything that is wrong."""
+    """Return the recipe in a JSON or YAML text; raises RecipeError with everything that is wrong.
+
+    It is an UnreadableRecipeError when no step could be read of the text.
+    """
     findings: list[Finding] = []
     steps = []
-    for number, (raw, line) in enumerate(_elements(text, name), start=1):
+    number = 0
+    for number, (raw, line) in enumerate(elements(text, name), start=1):
+        if number > MOST_READ:
+            break
         reader = _StepReader(number, line)
         step = reader.read(raw)
         findings += reader.findings
         if step is not None:
             steps.append(step)
             findings += check_step(step)
-    if not steps and not findings:
+    if number == 0:
         findings.append(Finding("holds no step"))
-    if len(steps) > MOST_STEPS:
-        findings.append(Finding(f"holds {len(steps)} steps; AWS allows {MOST_STEPS}"))
+    if number > MOST_STEPS:
+        many = f"more than {MOST_READ}" if number > MOST_READ else number
+        findings.append(Finding(f"holds {many} steps; AWS allows {MOST_STEPS}"))
     if findings:
         raise RecipeError(name, findings)
     return Recipe(name, tuple(steps))
 
 
-class _Duplicates(dict[str, Any]):
-    """A JSON object that remembers names written twice."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.repeated = sorted({name for name in names if names.count(name) > 1})
-
-
-def _elements(text: str, name: str) -> Iterator[tuple[Any, int]]:
-    """Yield each element of the top-level JSON list with the line it begins on."""
-    decoder = json.JSONDecoder(object_pairs_hook=_Duplicates)
-    text = text.removeprefix("\ufeff")
-    position = _skip(text, 0)
-    if text[position : position + 1] != "[":
-        raise RecipeError(name, [Finding("a recipe is a JSON list of steps", line=1)])
-    position = _skip(text, position + 1)
-    if text[position : position + 1] == "]":
-        _refuse_rest(text, position + 1, name)
-        return
-    while True:
-        start = position
-        try:
-            element, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise RecipeError(
-                name, [Finding(f"not JSON: {error.msg}", line=error.lineno)]
-            ) from None
-        except RecursionError:
-            raise RecipeError(
-                name, [Finding("nested too deeply", line=_line(text, start))]
-            ) from None
-        yield element, _line(text, start)
-        position = _skip(text, position)
-        separator = text[position : position + 1]
-        if separator == "]":
-            _refuse_rest(text, position + 1, name)
-            return
-        if separator != ",":
-            problem = Finding("not JSON: expecting ',' or ']'", line=_line(text, position))
-            raise RecipeError(name, [problem])
-        position = _skip(text, position + 1)
-
-
-def _skip(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
-
-
-def _refuse_rest(text: str, position: int, name: str) -> None:
-    end = _skip(text, position)
-    if end != len(text):
-        raise RecipeError(name, [Finding("text after the list of steps", line=_line(text, end))])
-
-
+@dataclass
 class _StepReader:
     """Reads one element of the list; what is wrong with its form goes into `findings`."""
 
-    def __init__(self, number: int, line: int) -> None:
-        self.number = number
-        self.line = line
-        self.operation: str | None = None
-        self.findings: list[Finding] = []
+    number: int
+    line: int
+    operation: str | None = None
+    findings: list[Finding] = field(default_factory=list)
 
     def problem(self, message: str) -> None:
         self.findings.append(Finding(message, self.number, self.operation, self.line))
 
     def read(self, raw: Any) -> Step | None:
-        if isinstance(raw, Mapping) and set(raw) == {"RecipeStep"}:
-            raw = raw["RecipeStep"]
+        if isinstance(raw, Mapping) and [*map(_capital, raw)] == ["RecipeStep"]:
+            self._twice(raw, "step")
+            (raw,) = raw.values()
         if not isinstance(raw, Mapping):
-            self.problem("a step is a JSON object with an Action")
+            self.problem("a step is an object with an Action")
             return None
-        self._only_keys(raw, ("Action", "RecipeAction", "ConditionExpressions"), "step")
-        action = raw.get("Action", raw.get("RecipeAction"))
-        if not isinstance(action, Mapping) or not isinstance(action.get("Operation"), str):
+        known = self._known(raw, _STEP_KEYS, "step")
+        written = [known[key] for key in _ACTIONS if key in known]
+        if len(written) > 1:
+            self.problem("Action and RecipeAction are both there; write one of them")
+        action = written[0] if written else None
+        if not isinstance(action, Mapping):
             self.problem("a step needs an Action with an Operation")
             return None
-        self.operation = action["Operation"]
-        self._only_keys(action, ("Operation", "Parameters"), "Action")
-        parameters = self._parameters(action.get("Parameters") or {})
-        conditions = self._conditions(raw.get("ConditionExpressions") or [])
-        return Step(self.operation, parameters, conditions, self.number, self.line)
+        parts = self._known(action, _ACTION_KEYS, "Action")
+        operation = parts.get("Operation")
+        if not _is_name(operation):
+            self.problem("a step needs an Action with an Operation")
+            return None
+        self.operation = operation
+        parameters = self._parameters(parts.get("Parameters"))
+        conditions = self._conditions(known.get("ConditionExpressions"))
+        return Step(operation, parameters, conditions, self.number, self.line)
 
-    def _only_keys(self, raw: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-        for key in raw:
-            if key not in known:
-                self.problem(f"unknown key {key!r} in the {where}{not_among(key, known)}")
+    def _known(self, raw: Mapping[str, Any], known: tuple[str, ...], where: str) -> dict[str, Any]:
+        """Return the values of the known keys, by their names with a capital letter."""
+        found: dict[str, Any] = {}
+        self._twice(raw, where)
+        for key, value in raw.items():
+            name = _capital(key)
+            if name not in known:
+                self.problem(f"unknown key {_shown(key)} in the {where}{not_among(key, known)}")
+            elif name in found:
+                self.problem(f"key {name!r} is written twice in the {where}")
+            else:
+                found[name] = value
+        return found
+
+    def _twice(self, raw: Mapping[str, Any], where: str) -> None:
         for key in getattr(raw, "repeated", ()):
-            self.problem(f"key {key!r} is written twice in the {where}")
+            self.problem(f"key {_shown(key)} is written twice in the {where}")
 
     def _parameters(self, raw: Any) -> dict[str, str]:
-        if not isinstance(raw, Mapping):
-            self.problem("Parameters is a JSON object")
+        if raw is None:
             return {}
-        self._only_keys(raw, tuple(raw), "Parameters")
+        if not isinstance(raw, Mapping):
+            self.problem("Parameters is an object")
+            return {}
+        self._twice(raw, "Parameters")
         parameters: dict[str, str] = {}
         for written, value in raw.items():
             name = written[:1].lower() + written[1:]
             if not _PARAMETER_NAME.fullmatch(name):
-                self.problem(f"parameter {written!r}: a name holds letters and digits only")
+                self.problem(f"parameter {_shown(written)}: a name holds letters and digits only")
             elif name in parameters:
                 self.problem(f"parameter {name!r} is written twice")
-            elif (text := _as_text(value)) is not None:
-                parameters[name] = text
-                if len(text) > LONGEST_VALUE:
-                    self.problem(f"parameter {name!r} is longer than {LONGEST_VALUE} characters")
+            else:
+                text = self._text(value, f"parameter {name!r}", LONGEST_VALUE)
+                if text is not None and (name, text) != _SAYS_NOTHING:
+                    parameters[name] = text
         return parameters
 
+    def _text(self, value: Any, what: str, longest: int) -> str | None:
+        """Return a value as AWS takes it; None for what says nothing or can't be taken."""
+        if value is None or value == "" or isinstance(value, float):
+            return None
+        try:
+            text = value if isinstance(value, str) else encoded(value)
+        except ValueError as problem:
+            self.problem(f"{what} {problem}")
+            return None
+        if len(text) > longest:
+            self.problem(f"{what} is longer than {longest} characters")
+        if holds_half_a_character(text):
+            self.problem(f"{what} holds half a character (a lone surrogate)")
+        return text
+
     def _conditions(self, raw: Any) -> tuple[Condition, ...]:
-        if not isinstance(raw, Sequence) or isinstance(raw, str):
-            self.problem("ConditionExpressions is a JSON list")
+        if raw is None:
+            return ()
+        if not isinstance(raw, list):
+            self.problem("ConditionExpressions is a list")
             return ()
         read = [self._condition(one) for one in raw]
         return tuple(one for one in read if one is not None)
 
     def _condition(self, raw: Any) -> Condition | None:
         if not isinstance(raw, Mapping):
-            self.problem("a condition is a JSON object")
+            self.problem("a condition is an object")
             return None
-        self._only_keys(raw, _CONDITION_KEYS, "condition")
-        name, target = raw.get("Condition"), raw.get("TargetColumn")
-        if not isinstance(name, str) or not isinstance(target, str) or not name or not target:
+        known = self._known(raw, _CONDITION_KEYS, "condition")
+        name = known.get("Condition")
+        target = self._text(known.get("TargetColumn"), "a condition's TargetColumn", LONGEST_COLUMN)
+        if not _is_name(name) or target is None:
             self.problem("a condition needs Condition and TargetColumn")
             return None
-        value = _as_text(raw.get("Value"))
-        if value is not None and len(value) > LONGEST_CONDITION:
-            self.problem(f"a condition's Value is longer than {LONGEST_CONDITION} characters")
+        value = self._text(known.get("Value"), "a condition's Value", LONGEST_CONDITION)
         return Condition(name, target, value)
 
 
-def _as_text(value: Any) -> str | None:
-    """Return a parameter's value as AWS takes it; None for what says nothing."""
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _is_name(value: Any) -> TypeGuard[str]:
+    """Say whether a value may be an operation's or a condition's name; which, others say."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
+
+
+def _capital(key: str) -> str:
+    return key[:1].upper() + key[1:]
+
+
+def _shown(written: str) -> str:
+    """Return a name as messages quote it: what is no name may be long."""
+    return repr(written if len(written) <= _LONGEST_SHOWN else f"{written[:_LONGEST_SHOWN]}...")

@@ -31,9 +31,8 @@ def check_step(step: Step) -> list[Finding]:
 
 
 def _not_there(name: str) -> str:
-    planned = catalogue.OPERATIONS.get(name)
-    if planned is not None:
-        return f"this operation is not run yet: {planned.reason}"
+    if name in catalogue.REFUSED:
+        return f"this operation is refused: {catalogue.REFUSED[name]}"
     known = [*registry(), *catalogue.OPERATIONS]
     return (
         f"unknown operation {name!r}{not_among(name, known).partition(' Allowed')[0].rstrip(';')}"
@@ -61,7 +60,7 @@ def check_columns(steps: Iterable[Step], columns: Sequence[str]) -> list[Finding
     repeated = sorted({name for name in columns if list(columns).count(name) > 1})
     if repeated:
         return [Finding(f"the input names a column twice: {', '.join(map(repr, repeated))}")]
-    frame = Frame(tuple(Column(name) for name in columns))
+    frame = Frame(tuple(Column(name) for name in columns), inputs=frozenset(columns))
     return [finding for finding, _ in _flow(steps, frame, PlanOptions()) if finding is not None]
 
 
@@ -69,7 +68,7 @@ def build_plan(
     steps: Iterable[Step], columns: Sequence[Column], options: PlanOptions, *, name: str = "recipe"
 ) -> Frame:
     """Return the plan of a recipe over typed columns; raises RecipeError with all findings."""
-    frame = Frame(tuple(columns))
+    frame = Frame(tuple(columns), inputs=frozenset(column.name for column in columns))
     findings = []
     for finding, after in _flow(steps, frame, options):
         frame = after
@@ -88,6 +87,8 @@ def _flow(
         try:
             frame = apply_step(step, frame, options)
         except StepError as error:
+            # The column below is in no data: there is nothing to look at for the steps that follow.
+            options = replace(options, survey=None)
             target = step.parameters.get("targetColumn")
             if target and target not in frame.names:
                 frame = replace(frame, columns=(*frame.columns, Column(target)))

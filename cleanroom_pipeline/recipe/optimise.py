@@ -17,12 +17,16 @@ from cleanroom_pipeline.recipe.plan import (
     Aggregate,
     Column,
     DropDuplicates,
+    Explode,
     Filter,
     Frame,
+    Join,
     Node,
+    Output,
     Project,
     Shuffle,
     Sort,
+    Union,
     reference,
 )
 
@@ -114,9 +118,18 @@ def _pruned(plan: Frame) -> Optimised:
         operator = node.operator
         if isinstance(operator, Project):
             operator = _narrowed(operator, needed)
+        elif isinstance(operator, Union):
+            operator = _united(operator, needed)
         nodes.append(replace(node, operator=operator, columns=after))
         needed = _needed_before(operator, needed)
     return Optimised(frozenset(needed), replace(plan, nodes=tuple(reversed(nodes))))
+
+
+def _united(union: Union, needed: set[str]) -> Union:
+    def kept(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+        return tuple(output for output in outputs if output.column.name in needed)
+
+    return Union(kept(union.outputs), tuple((name, kept(own)) for name, own in union.others))
 
 
 def _narrowed(project: Project, needed: set[str]) -> Project:
@@ -151,4 +164,10 @@ def _needed_before(operator: object, needed: set[str]) -> set[str]:
             kept = needed - {output.column.name for output in outputs} if append else set()
             grouped = {key.name for key in keys}
             return kept.union(grouped, *(columns_of(output.tree) for output in outputs))
+        case Explode(elements, target):
+            return (needed - {target.name}) | columns_of(elements)
+        case Join(_, _, keys, left):
+            return (needed & set(left)).union(*[columns_of(mine) for mine, _ in keys])
+        case Union(outputs):
+            return set().union(*[columns_of(output.tree) for output in outputs])
     return needed

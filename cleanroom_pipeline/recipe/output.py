@@ -7,7 +7,8 @@ made the rows leaves no trace.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,6 +20,8 @@ import pyarrow.parquet as pq
 OutputKind = Literal["parquet", "csv", "jsonl"]
 ROWS_PER_GROUP = 122_880
 FULL_FILE_BYTES = 512 * 1024 * 1024
+# As `max_rows_per_file`: a single file, however large it becomes.
+ONE_FILE = sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,35 @@ class _ParquetWriter:
 
 
 def _csv_cells(values: pa.Array) -> pa.Array:
-    """Return cells as text, quoted only where they must be; an empty text is, and null is not."""
-    text = values.cast(pa.string())
+    """Return cells as text, quoted only where they must be; an empty text is, and null is not.
+
+    Lists, structs and maps are JSON.
+    """
+    text = _json_cells(values) if pa.types.is_nested(values.type) else values.cast(pa.string())
     doubled = pc.replace_substring(text, '"', '""')
     quoted = pc.binary_join_element_wise('"', doubled, '"', "")
     special = pc.match_substring_regex(text, '[",\r\n]')
     return pc.if_else(pc.or_(special, pc.equal(text, "")), quoted, text)
+
+
+def _json_cells(values: pa.Array) -> pa.Array:
+    cells = [None if cell is None else _json(cell, values.type) for cell in values.to_pylist()]
+    return pa.array(cells, pa.string())
+
+
+def _json(cell: Any, type_: pa.DataType) -> str:
+    return json.dumps(_plain(cell, type_), ensure_ascii=False, default=str)
+
+
+def _plain(cell: Any, type_: pa.DataType) -> Any:
+    """Return a cell as JSON's own values: Arrow gives a map as pairs."""
+    if cell is None or not pa.types.is_nested(type_):
+        return cell
+    if pa.types.is_map(type_):
+        return {str(key): _plain(one, type_.item_type) for key, one in cell}
+    if pa.types.is_struct(type_):
+        return {one.name: _plain(cell[one.name], one.type) for one in type_}
+    return [_plain(one, type_.value_type) for one in cell]
 
 
 class _CsvWriter:
@@ -82,12 +108,13 @@ class _CsvWriter:
 
 
 class _JsonWriter:
-    def __init__(self, path: Path, _: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._type = pa.struct(list(schema))
         self._stream = path.open("w", encoding="utf-8", newline="\n")
 
     def write(self, table: pa.Table) -> None:
         for row in table.to_pylist():
-            self._stream.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            self._stream.write(_json(row, self._type) + "\n")
 
     def close(self) -> None:
         self._stream.close()
@@ -125,30 +152,41 @@ def write_files(
     kind: OutputKind,
     *,
     max_rows_per_file: int,
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[OutputFile, ...]:
     """Write part-00000, part-00001, ... and return them; at least one, even without rows.
+
+    `progress` is told the rows written so far, after each row group.
 
     A failure leaves no file of this call behind. Raises FileExistsError when parts of another run
     are in the folder: they would pass for parts of this one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.glob("part-*")):
-        message = f"{folder} already holds parts of another run; write to an empty folder"
-        raise FileExistsError(message)
-    parts = _Parts(folder, kind, schema, max_rows_per_file)
+    refuse_other_parts(folder)
+    parts = Parts(folder, kind, schema, max_rows_per_file)
     try:
         for table in regrouped(batches, min(ROWS_PER_GROUP, max_rows_per_file)):
             parts.write(table)
+            if progress is not None:
+                progress(parts.written)
         return parts.finish()
     except BaseException:
         parts.remove()
         raise
 
 
-class _Parts:
-    """The files of one call, opened one after another."""
+def refuse_other_parts(folder: Path) -> None:
+    """Make the folder; raise FileExistsError when another run has written there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.rglob("part-*")):
+        message = f"{folder} already holds parts of another run; write to an empty folder"
+        raise FileExistsError(message)
+
+
+class Parts:
+    """The files of one folder, opened one after another; the folder is made."""
 
     def __init__(self, folder: Path, kind: OutputKind, schema: pa.Schema, most: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._kind, self._schema, self._most = folder, kind, schema, most
         self._paths: list[Path] = []
         self._rows: list[int] = []
@@ -161,15 +199,27 @@ class _Parts:
         writer: Writer = _WRITERS[self._kind](path, self._schema)
         return writer
 
+    @property
+    def written(self) -> int:
+        """How many rows there are."""
+        return sum(self._rows)
+
+    def _is_full(self, more: int) -> bool:
+        if self._most == ONE_FILE or not self._rows[-1]:
+            return False
+        size = self._paths[-1].stat().st_size
+        return self._rows[-1] + more > self._most or size >= FULL_FILE_BYTES
+
     def write(self, table: pa.Table) -> None:
-        full = self._rows[-1] + table.num_rows > self._most
-        if self._rows[-1] and (full or self._paths[-1].stat().st_size >= FULL_FILE_BYTES):
+        """Append rows; a new file is begun when this one is full."""
+        if self._is_full(table.num_rows):
             self._writer.close()
             self._writer = self._next()
         self._writer.write(table)
         self._rows[-1] += table.num_rows
 
     def finish(self) -> tuple[OutputFile, ...]:
+        """Close the last file and return all of them."""
         self._writer.close()
         return tuple(
             OutputFile(path, rows, path.stat().st_size)
@@ -177,6 +227,7 @@ class _Parts:
         )
 
     def remove(self) -> None:
+        """Leave no file behind."""
         self._writer.close()
         for path in self._paths:
             path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from cleanroom_pipeline.recipe.findings import StepError, did_you_mean
+from cleanroom_pipeline.recipe.providers import CellCipher
 
 TEXT = "VARCHAR"
 BOOLEAN = "BOOLEAN"
@@ -51,11 +52,39 @@ class Constant(Column):
 
 
 @dataclass(frozen=True)
+class Computed(Column):
+    """A tree that stands where a column may."""
+
+    of: exp.Expr = field(default_factory=exp.Null)
+
+    @property
+    def tree(self) -> exp.Expr:
+        """The tree."""
+        return self.of.copy()
+
+
+@dataclass(frozen=True)
 class Output:
     """A column and the tree that computes it from the columns before it."""
 
     column: Column
     tree: exp.Expr
+
+
+class Survey(Protocol):
+    """Looks at the data while a plan is made, for steps whose columns depend on it."""
+
+    def rows(self, frame: "Frame", query: exp.Select) -> list[tuple[Any, ...]]:
+        """Return the rows of a small query over INPUT, the rows as they are after the frame."""
+        ...
+
+
+class Datasets(Protocol):
+    """The second inputs that a run was given."""
+
+    def columns(self, name: str) -> tuple["Column", ...] | None:
+        """Return the columns of a second input by its name or location; None: not given."""
+        ...
 
 
 class Runtime(Protocol):
@@ -65,18 +94,37 @@ class Runtime(Protocol):
         """Return the raw SecretString."""
         ...
 
+    def secret_identity(self, secret_id: str, version: str | None) -> tuple[str, str] | None:
+        """Return the secret's ARN and version id; None when its source does not know them."""
+        ...
+
+    def cell_cipher(self, kms_key_arn: str) -> CellCipher:
+        """Return the cipher of a key that a key service holds."""
+        ...
+
 
 @dataclass(frozen=True)
 class VectorFunction:
     """A function of columns that SQL can't say; `make` gives Arrow arrays -> Arrow array.
 
-    It takes columns of the DuckDB types in `takes` and returns one of the type `returns`.
+    It takes columns of the DuckDB types in `takes` and returns one of the type `returns`. It may be
+    called once for equal cells of a column; a `volatile` one is given every row's.
     """
 
     name: str
     make: Callable[[Runtime], Callable[..., Any]]
     returns: str = TEXT
     takes: tuple[str, ...] = (TEXT,)
+    volatile: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """Cells that a step makes: their tree, DuckDB type, and the vectorised functions it calls."""
+
+    tree: exp.Expr
+    type: str = TEXT
+    functions: tuple[VectorFunction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +179,48 @@ class Shuffle:
     seed: str
 
 
-Operator = Project | Filter | DropDuplicates | Sort | Aggregate | Shuffle
+@dataclass(frozen=True)
+class Explode:
+    """One row for each element of a list, which `target` holds; one row with null for none."""
+
+    elements: exp.Expr
+    target: Column
+
+
+@dataclass(frozen=True)
+class Join:
+    """Rows of a second input beside rows of this one, keys compared as text.
+
+    The order is that of this input, then that of the second; its rows without a partner come last.
+    Each of `right` is a column of the second input and the name it gets.
+    """
+
+    dataset: str
+    side: str
+    keys: tuple[tuple[exp.Expr, exp.Expr], ...]
+    left: tuple[str, ...]
+    right: tuple[tuple[str, str], ...]
+    excluding: bool = False
+
+
+@dataclass(frozen=True)
+class Union:
+    """The rows of this input, then those of second inputs, each as the outputs of its columns."""
+
+    outputs: tuple[Output, ...]
+    others: tuple[tuple[str, tuple[Output, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Stands for a step whose columns depend on data, where a plan is made without any."""
+
+    sources: tuple[str, ...]
+
+
+Operator = (
+    Project | Filter | DropDuplicates | Sort | Aggregate | Shuffle | Explode | Join | Union | Opened
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +230,11 @@ class Node:
     step: int
     operator: Operator
     columns: tuple[Column, ...]
+
+
+def changes_rows(node: Node) -> bool:
+    """Say whether there may be other rows after a node than before, other than by groups."""
+    return isinstance(node.operator, Filter | DropDuplicates | Explode | Join | Union)
 
 
 def row() -> exp.Expr:
@@ -160,11 +254,16 @@ def reference(name: str) -> exp.Column:
 
 @dataclass(frozen=True)
 class Frame:
-    """The columns at one place in a recipe, and the nodes that led there."""
+    """The columns at one place in a recipe, and the nodes that led there.
+
+    An `opened` frame may have more columns than are known: any name is taken for a text column.
+    """
 
     columns: tuple[Column, ...]
     nodes: tuple[Node, ...] = ()
     step: int = 0  # the number of the step whose nodes come next
+    opened: bool = False
+    inputs: frozenset[str] = frozenset()  # the names of the columns before the first step
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -176,6 +275,8 @@ class Frame:
         for column in self.columns:
             if column.name == name:
                 return column
+        if self.opened:
+            return Column(name)
         raise StepError(f"unknown column {name!r}{did_you_mean(name, self.names)}")
 
     def refuse_existing(self, name: str) -> None:
@@ -186,7 +287,14 @@ class Frame:
     def then(self, operator: Operator, columns: Sequence[Column] | None = None) -> "Frame":
         """Return the frame after one more node."""
         after = self.columns if columns is None else tuple(columns)
-        return replace(self, columns=after, nodes=(*self.nodes, Node(self.step, operator, after)))
+        if not after and not self.opened:
+            raise StepError("no column would be left")
+        nodes = (*self.nodes, Node(self.step, operator, after))
+        return replace(self, columns=after, nodes=nodes)
+
+    def open(self, sources: Sequence[str], columns: Sequence[Column]) -> "Frame":
+        """Return the frame after a step that makes columns nobody knows without the data."""
+        return replace(self, opened=True).then(Opened(tuple(sources)), columns)
 
     def project(
         self,
@@ -197,8 +305,6 @@ class Frame:
     ) -> "Frame":
         """Return the frame whose columns are exactly `outputs`."""
         made = tuple(outputs)
-        if not made:
-            raise StepError("no column would be left")
         operator = Project(made, scalars or {}, tuple(functions))
         return self.then(operator, [output.column for output in made])
 

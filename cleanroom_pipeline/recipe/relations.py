@@ -8,8 +8,10 @@ down in order in a scratch table, whose rowid is the place of each row. A node t
 marks the relation, and the order is restored when rows are put down again or leave.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,87 +20,66 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from cleanroom_pipeline.recipe.expressions import call, case, string
-from cleanroom_pipeline.recipe.optimise import optimised
+from cleanroom_pipeline.recipe.optimise import columns_of, optimised
 from cleanroom_pipeline.recipe.plan import (
-    INPUT,
+    BIGINT,
+    BOOLEAN,
     ROW_NAME,
     SCALAR_PREFIX,
     Aggregate,
     Column,
     DropDuplicates,
+    Explode,
     Filter,
     Frame,
+    Join,
     Operator,
     Output,
     Project,
     Runtime,
     Shuffle,
     Sort,
+    Union,
+    changes_rows,
 )
+from cleanroom_pipeline.recipe.reading.source import Source
+from cleanroom_pipeline.recipe.relation import ROW, Relation, cte
 from cleanroom_pipeline.recipe.session import Session
+from cleanroom_pipeline.recipe.tables import (
+    LEFT_PLACE,
+    RIGHT_PLACE,
+    beside_groups,
+    elements,
+    from_source,
+    internal_names,
+    joined,
+    numbered,
+    read_from,
+    reads_places,
+    same,
+)
 
-ROW = "place"
 _BATCH = 122_880
 
 
-@dataclass(frozen=True)
-class Relation:
-    """Rows on their way: a chain of queries, each reading the one before, over internal names.
-
-    `places`: the last query also gives ROW, each row's place. `ordered`: it gives rows in order.
-    """
-
-    chain: tuple[exp.CTE, ...]
-    ids: Mapping[str, str]
-    columns: tuple[Column, ...]
-    places: bool = False
-    ordered: bool = True
-
-    @classmethod
-    def of(
-        cls, query: exp.Query, ids: Mapping[str, str], columns: tuple[Column, ...]
-    ) -> "Relation":
-        """Return the relation of a query."""
-        return cls((_step("q0", query),), ids, columns)
-
-    @property
-    def name(self) -> str:
-        """The name of the last query."""
-        return self.chain[-1].alias
-
-    def narrowed(self, names: Collection[str]) -> "Relation":
-        """Return the relation of some of its columns."""
-        return replace(self, ids={name: id_ for name, id_ in self.ids.items() if name in names})
-
-    def from_it(self, *outputs: exp.Expr) -> exp.Select:
-        """Return SELECT outputs FROM the last query; only `whole` makes it one that can run."""
-        return exp.select(*outputs).from_(self.name)
-
-    def then(self, query: exp.Query, **changes: Any) -> "Relation":
-        """Return the relation whose last query is this one, which reads the one before."""
-        return replace(self, chain=(*self.chain, _step(f"q{len(self.chain)}", query)), **changes)
-
-    def whole(self, query: exp.Query) -> exp.Query:
-        """Return a query on this relation with all that it reads."""
-        chain = exp.With(expressions=[one.copy() for one in self.chain])
-        running = query.copy()
-        running.set("with_", chain)
-        return running
-
-
-def _step(name: str, query: exp.Query) -> exp.CTE:
-    return exp.CTE(
-        this=query, alias=exp.TableAlias(this=exp.to_identifier(name)), materialized=False
-    )
-
-
 class Interpreter:
-    """Runs the nodes of a plan one after another in a session."""
+    """Runs the nodes of a plan one after another in a session; second inputs by their names."""
 
-    def __init__(self, session: Session, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        session: Session,
+        runtime: Runtime,
+        seconds: Mapping[str, Source] | None = None,
+        *,
+        tally: bool = False,
+    ) -> None:
         self._session = session
         self._runtime = runtime
+        self._seconds = seconds or {}
+        self.removed: Counter[int] | None = Counter() if tally else None
         self._count = 0
+        self._step = 0
+        self._counting = False  # whether to read the rows is to count some that are removed
         self._table: str | None = None
         self._rows: int | None = None
         self._all_rows = True
@@ -106,17 +87,34 @@ class Interpreter:
 
     def run(self, plan: Frame, relation: Relation) -> Relation:
         """Return the relation after the last node, its order restored, without places."""
-        best = optimised(plan, relation.columns)
-        relation = relation.narrowed(best.inputs)
-        for node in best.plan.nodes:
-            self._all_rows = self._all_rows and not isinstance(node.operator, Filter)
-            relation = self._node(node.operator, node.columns, relation)
-            relation = relation.narrowed({column.name for column in node.columns})
+        relation = self.after(plan, relation)
         outputs = [exp.column(relation.ids[name]) for name in plan.names]
         select = relation.from_it(*outputs)
         if not relation.ordered:
             select = select.order_by(exp.column(ROW))
         return replace(relation.then(select), places=False, ordered=True)
+
+    def after(self, plan: Frame, relation: Relation) -> Relation:
+        """Return the relation after the last node, in whatever order its rows may be."""
+        best = optimised(plan, relation.columns)
+        relation = relation.narrowed(best.inputs)
+        for node in best.plan.nodes:
+            self._all_rows = self._all_rows and not changes_rows(node)
+            self._step = node.step
+            relation = self._node(node.operator, node.columns, relation)
+            relation = relation.narrowed({column.name for column in node.columns})
+        return relation
+
+    def look(self, plan: Frame, relation: Relation, query: exp.Select) -> list[tuple[Any, ...]]:
+        """Return the rows of a small query that reads the rows after a plan from INPUT."""
+        relation = self.after(plan.select(sorted(columns_of(query))), relation)
+        if any(one.name == ROW_NAME for one in query.find_all(exp.Placeholder)):
+            relation = self._with_places(relation)
+        resolved = self._resolved(query, relation)
+        rows = self._session.rows(relation.whole(read_from(resolved, relation)))
+        if self._table:
+            self._session.run(exp.Drop(tables=[exp.to_table(self._table)], kind="TABLE"))
+        return rows
 
     def _name(self, prefix: str) -> str:
         self._count += 1
@@ -132,6 +130,9 @@ class Interpreter:
             Sort: lambda one, _, before: self._sort(one, before),
             Aggregate: self._aggregate,
             Shuffle: self._shuffle,
+            Explode: self._explode,
+            Join: self._join,
+            Union: self._union,
         }
         return handlers[type(operator)](operator, columns, relation)
 
@@ -144,14 +145,8 @@ class Interpreter:
         elif not relation.ordered:
             select = select.order_by(exp.column(ROW))
         table = self._name("stage")
-        self._session.run(
-            exp.Create(
-                this=exp.to_table(table),
-                kind="TABLE",
-                expression=relation.whole(select),
-                properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
-            )
-        )
+        self._session.create(table, relation.whole(select))
+        self._counting = False
         if self._table:
             self._session.run(exp.Drop(tables=[exp.to_table(self._table)], kind="TABLE"))
         self._table = table
@@ -161,10 +156,12 @@ class Interpreter:
             self.rows_in = self._rows
         row = exp.column("rowid").as_(ROW)
         query = exp.select(row, *[exp.column(one) for one in relation.ids.values()]).from_(table)
-        return replace(relation, chain=(_step("q0", query),), places=True, ordered=True)
+        return replace(relation, chain=(cte("q0", query),), places=True, dense=True, ordered=True)
 
-    def _with_places(self, relation: Relation) -> Relation:
-        return relation if relation.places else self._put_down(relation)
+    def _with_places(self, relation: Relation, *, dense: bool = False) -> Relation:
+        """Return rows with their places, which may be read more than once and not count twice."""
+        there = relation.places and (relation.dense or not dense)
+        return relation if there and not self._counting else self._put_down(relation)
 
     def _resolved(
         self, tree: exp.Expr, relation: Relation, scalars: Mapping[str, str] | None = None
@@ -194,7 +191,7 @@ class Interpreter:
                 variable = self._name("value")
                 resolved = self._resolved(tree, relation)
                 if isinstance(resolved, exp.Select):
-                    query = _read_from(resolved, relation)
+                    query: exp.Query = read_from(resolved, relation)
                 else:
                     query = relation.from_it(resolved.as_("value"))
                 assignment = exp.EQ(
@@ -210,16 +207,18 @@ class Interpreter:
     ) -> Relation:
         trees = [output.tree for output in operator.outputs]
         windowed = any(tree.find(exp.Window) for tree in trees)
-        uses_row = any(
-            node.name == ROW_NAME for tree in trees for node in tree.find_all(exp.Placeholder)
-        )
-        if windowed or uses_row or operator.scalars:
-            relation = self._with_places(relation)
+        numbered_by = any(map(reads_places, trees))
+        if windowed or numbered_by or operator.scalars:
+            relation = self._with_places(relation, dense=numbered_by)
         scalars = self._scalars(operator.scalars, relation)
         for function in operator.functions:
             run = function.make(self._runtime)
             self._session.register(
-                function.name, run, takes=function.takes, returns=function.returns
+                function.name,
+                run,
+                takes=function.takes,
+                returns=function.returns,
+                volatile=function.volatile,
             )
         ids: dict[str, str] = {}
         outputs: list[exp.Expr] = [exp.column(ROW)] if relation.places else []
@@ -236,8 +235,26 @@ class Interpreter:
         return relation.ids[tree.name] if isinstance(tree, exp.Column) else None
 
     def _filter(self, operator: Filter, relation: Relation) -> Relation:
-        keep = self._resolved(operator.keep, relation)
-        return relation.then(relation.from_it(exp.Star()).where(keep))
+        keep = self._tallied(self._resolved(operator.keep, relation))
+        return relation.then(relation.from_it(exp.Star()).where(keep), dense=False)
+
+    def _tallied(self, keep: exp.Expr) -> exp.Expr:
+        """Return a condition that also counts, for the step, the rows it does not keep."""
+        if self.removed is None:
+            return keep
+        self._counting = True
+        removed, step, name = self.removed, self._step, self._name("tally_")
+        lock = Lock()
+
+        def tally(kept: Any) -> Any:
+            gone = len(kept) - (pc.sum(kept).as_py() or 0)
+            # Threads count at once, and an addition to an entry can be interrupted.
+            with lock:
+                removed[step] += gone
+            return kept
+
+        self._session.register(name, tally, takes=(BOOLEAN,), returns=BOOLEAN, volatile=True)
+        return call(name, keep)
 
     def _drop_duplicates(self, operator: DropDuplicates, relation: Relation) -> Relation:
         """Keep the first row of each 128-bit hash of the key, by a bit for each place."""
@@ -246,12 +263,13 @@ class Interpreter:
         first = self._first_places(operator, among, relation)
         name = self._name("is_first_")
         self._session.register(
-            name, lambda places: pc.take(first, places), takes=("BIGINT",), returns="BOOLEAN"
+            name, lambda places: pc.take(first, places), takes=(BIGINT,), returns=BOOLEAN
         )
         keep = call(name, exp.column(ROW))
         if among is not None:
             keep = case([(among, keep)], exp.true())
-        return relation.then(relation.from_it(exp.Star()).where(keep))
+        query = relation.from_it(exp.Star()).where(self._tallied(keep))
+        return relation.then(query, dense=False)
 
     def _first_places(
         self, operator: DropDuplicates, among: exp.Expr | None, relation: Relation
@@ -286,31 +304,18 @@ class Interpreter:
         grouped = relation.from_it(first, *[key.copy() for key in keys], *outputs).group_by(*keys)
         if operator.append:
             ids = {**relation.ids, **made}
-            query = self._joined(grouped, keys, list(made.values()), relation)
+            query = beside_groups(grouped, keys, list(made.values()), relation)
         else:
             ids = {key.name: relation.ids[key.name] for key in operator.keys} | made
             query = grouped
         with self._session.single_threaded():
             return self._put_down(relation.then(query, ids=ids, columns=columns, ordered=False))
 
-    def _joined(
-        self, grouped: exp.Select, keys: list[exp.Column], made: list[str], relation: Relation
-    ) -> exp.Select:
-        """Return each row of the relation beside its group's aggregates."""
-        kept = [exp.column(one, "l") for one in (ROW, *relation.ids.values())]
-        added = [exp.column(one, "r") for one in made]
-        left = exp.to_table(relation.name).as_("l")
-        return (
-            exp.select(*kept, *added)
-            .from_(left)
-            .join(grouped.subquery("r"), on=_same(keys), join_type="left")
-        )
-
     def _shuffle(
         self, operator: Shuffle, columns: tuple[Column, ...], relation: Relation
     ) -> Relation:
         """Give each row of a group the value of another, paired by two numberings of the group."""
-        relation = self._with_places(relation)
+        relation = self._with_places(relation, dense=True)
         for name in operator.columns:
             if name in relation.ids:
                 relation = self._shuffled(name, operator, relation)
@@ -320,8 +325,8 @@ class Interpreter:
         groups = [exp.column(relation.ids[group]) for group in operator.groups]
         old, new = relation.ids[name], self._name("c_")
         seeded = call("hash", exp.column(ROW), string(f"{operator.seed}|{name}"))
-        by_place = _numbered(groups, [exp.column(ROW)]).as_("nth")
-        by_chance = _numbered(groups, [seeded, exp.column(ROW)]).as_("nth")
+        by_place = numbered(groups, [exp.column(ROW)]).as_("nth")
+        by_chance = numbered(groups, [seeded, exp.column(ROW)]).as_("nth")
         left = relation.from_it(exp.Star(), by_place)
         value = exp.column(old).as_(new)
         right = relation.from_it(*[one.copy() for one in groups], value, by_chance)
@@ -330,28 +335,62 @@ class Interpreter:
         query = (
             exp.select(*outputs)
             .from_(left.subquery("l"))
-            .join(right.subquery("r"), on=_same([exp.column("nth"), *groups]))
+            .join(right.subquery("r"), on=same([exp.column("nth"), *groups]))
         )
         return self._put_down(relation.then(query, ids=ids, ordered=False))
 
+    def _streamed(self, relation: Relation) -> Relation:
+        """Return the rows in their order, without their places."""
+        return relation if relation.ordered else self._put_down(relation)
 
-def _same(keys: list[exp.Column]) -> exp.Expr:
-    """Return whether both sides of a join have equal keys; null equals null."""
-    pairs = [(exp.column(key.name, "l"), exp.column(key.name, "r")) for key in keys]
-    return exp.and_(*[exp.NullSafeEQ(this=left, expression=right) for left, right in pairs])
+    def _explode(
+        self, operator: Explode, columns: tuple[Column, ...], relation: Relation
+    ) -> Relation:
+        relation = self._streamed(relation)
+        made = self._name("c_")
+        kept = {
+            column.name: relation.ids[column.name]
+            for column in columns
+            if column.name in relation.ids and column.name != operator.target.name
+        }
+        rows = elements(self._resolved(operator.elements, relation)).as_(made)
+        query = relation.from_it(*[exp.column(id_) for id_ in kept.values()], rows)
+        ids = {**kept, operator.target.name: made}
+        return relation.then(query, ids=ids, columns=columns, places=False)
 
+    def _join(self, operator: Join, columns: tuple[Column, ...], relation: Relation) -> Relation:
+        """Join two tables with places; equal places of one input stand together, in order."""
+        relation = self._with_places(relation)
+        second = self._seconds[operator.dataset]
+        names = internal_names(second.columns)
+        table = self._name("second")
+        self._session.create(table, second.query)
+        placed = exp.select(exp.column("rowid").as_(ROW), exp.Star()).from_(table)
+        wanted = {column.name for column in columns}
+        made = {name: self._name("c_") for _, name in operator.right if name in wanted}
+        ids = {name: id_ for name, id_ in relation.ids.items() if name in operator.left}
+        other = self._name("right_")
+        query = joined(operator, (relation.name, relation.ids), (other, names), made)
+        placed_step = cte(other, placed)
+        chained = replace(relation, chain=(*relation.chain[:-1], placed_step, relation.chain[-1]))
+        result = chained.then(query, ids=ids | made, columns=columns, places=False)
+        order: list[exp.Expr] = [
+            exp.Ordered(this=exp.column(place), nulls_first=False)
+            for place in (LEFT_PLACE, RIGHT_PLACE)
+        ]
+        result = self._put_down(result, order=order)
+        self._session.run(exp.Drop(tables=[exp.to_table(table)], kind="TABLE"))
+        return result
 
-def _read_from(select: exp.Select, relation: Relation) -> exp.Select:
-    """Return the SELECT with the relation where it names the table INPUT."""
-    read = select.copy()
-    for table in list(read.find_all(exp.Table)):
-        if table.name == INPUT:
-            table.replace(exp.to_table(relation.name))
-    return read
-
-
-def _numbered(groups: list[exp.Column], order: list[exp.Expr]) -> exp.Expr:
-    ordered = exp.Order(expressions=[exp.Ordered(this=one) for one in order])
-    return exp.Window(
-        this=exp.RowNumber(), partition_by=[one.copy() for one in groups], order=ordered
-    )
+    def _union(self, operator: Union, columns: tuple[Column, ...], relation: Relation) -> Relation:
+        relation = self._streamed(relation)
+        ids = {output.column.name: self._name("c_") for output in operator.outputs}
+        mine = [
+            self._resolved(output.tree, relation).as_(ids[output.column.name])
+            for output in operator.outputs
+        ]
+        query: exp.Query = relation.from_it(*mine)
+        for place, (name, outputs) in enumerate(operator.others):
+            others = from_source(outputs, self._seconds[name], f"other{place}")
+            query = exp.union(query, others, distinct=False)
+        return relation.then(query, ids=ids, columns=columns, places=False)

@@ -5,6 +5,7 @@ Here: settings, registering functions, turning DuckDB's errors into ours. Not he
 DuckDB's messages quote cells; none of them leaves this module.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,8 +59,12 @@ class Session:
             }
         )
         self.connection.execute("SET TimeZone = 'UTC'")
+        # In an interactive Python DuckDB would draw one over what the program prints.
+        self.connection.execute("SET enable_progress_bar = false")
         # It makes a hash join of a long IN list, and a hash join does not keep the order of rows.
-        self.connection.execute("SET disabled_optimizers = 'in_clause'")
+        # The other two trust Parquet's statistics, which leave NaN out: `isnan(x)` became false.
+        off = "in_clause,statistics_propagation,filter_pushdown"
+        self.connection.execute(f"SET disabled_optimizers = '{off}'")
         # What workers may make ahead while the reader of a stream is busy writing.
         self.connection.execute("SET streaming_buffer_size = '64MB'")
         self._functions: list[str] = []
@@ -82,9 +87,18 @@ class Session:
         self.connection.close()
 
     def register(
-        self, name: str, run: Callable[..., Any], *, takes: Sequence[str] = (TEXT,), returns: str
+        self,
+        name: str,
+        run: Callable[..., Any],
+        *,
+        takes: Sequence[str] = (TEXT,),
+        returns: str,
+        volatile: bool = False,
     ) -> None:
-        """Make an Arrow function callable from SQL."""
+        """Make an Arrow function callable from SQL, in place of an earlier one of that name.
+
+        A `volatile` one is called for every row where it stands, and never moved.
+        """
 
         def guarded(*values: Any) -> Any:
             try:
@@ -93,6 +107,13 @@ class Session:
                 self._failure = error
                 raise
 
+        # DuckDB counts the parameters of what it is given.
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        named = [inspect.Parameter(f"column{place}", kind) for place in range(len(takes))]
+        guarded.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # see PEP 362
+        if name in self._functions:
+            self.connection.remove_function(name)
+            self._functions.remove(name)
         self.connection.create_function(
             name,
             guarded,
@@ -100,6 +121,7 @@ class Session:
             returns,
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
+            side_effects=volatile,
         )
         self._functions.append(name)
 
@@ -107,6 +129,17 @@ class Session:
         """Run a statement."""
         with self.translated_errors():
             self.connection.execute(tree.sql("duckdb"))
+
+    def create(self, table: str, query: exp.Query) -> None:
+        """Put the rows of a query down in a scratch table of this name."""
+        self.run(
+            exp.Create(
+                this=exp.to_table(table),
+                kind="TABLE",
+                expression=query,
+                properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
+            )
+        )
 
     def one(self, tree: exp.Expr) -> Any:
         """Return the first value of the first row of a query."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cleanroom_pipeline.recipe.errors import SecretError
+from cleanroom_pipeline.recipe.widening import decimal_digits
 
 ArrowFunction = Callable[..., Any]
 _INNER_PAD, _OUTER_PAD = 0x36, 0x5C
@@ -25,9 +27,14 @@ _ARROW_TYPES: Mapping[str, pa.DataType] = {
 }
 
 
-def over_distinct(change: Callable[[str], Any], returns: str = "VARCHAR") -> ArrowFunction:
+def _arrow_type(name: str) -> pa.DataType:
+    digits = decimal_digits(name)
+    return pa.decimal128(*digits) if digits else _ARROW_TYPES[name]
+
+
+def over_distinct(change: Callable[[Any], Any], returns: str = "VARCHAR") -> ArrowFunction:
     """Return an array function that calls `change` once for each distinct value, never for null."""
-    arrow_type = _ARROW_TYPES[returns]
+    arrow_type = _arrow_type(returns)
 
     def run(values: Any) -> Any:
         array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
@@ -43,7 +50,7 @@ def over_rows(change: Callable[..., Any], returns: str = "VARCHAR") -> ArrowFunc
 
     It is called once for each distinct row of a batch.
     """
-    arrow_type = _ARROW_TYPES[returns]
+    arrow_type = _arrow_type(returns)
 
     def run(*columns: Any) -> Any:
         known: dict[tuple[Any, ...], Any] = {}
@@ -92,6 +99,54 @@ def _keyed(algorithm: str, key: bytes) -> Callable[[str], str]:
         return encode(second.digest(), newline=False).decode("ascii")
 
     return digest
+
+
+# Before that many values the kernel, which takes a second to load, would not pay.
+_WORTH_A_KERNEL = 50_000
+
+
+def digest_array(algorithm: str, key: bytes | None) -> ArrowFunction:
+    """Return an array function that does what `digest_base64` does.
+
+    HMAC-SHA256 of many values runs in a kernel of machine code where numba is installed (the extra
+    `fast`).
+    """
+    by_value = over_distinct(digest_base64(algorithm, key))
+    if algorithm != "sha256" or key is None:
+        return by_value
+    keyed = key
+    count = 0
+    kernel: ArrowFunction | None = None
+
+    def run(values: Any) -> Any:
+        nonlocal count, kernel
+        count += len(values)
+        if count < _WORTH_A_KERNEL:
+            return by_value(values)
+        kernel = kernel or _kernel(keyed) or by_value
+        return by_value(values) if kernel is by_value else _hashed(kernel, by_value, values)
+
+    return run
+
+
+def _kernel(key: bytes) -> ArrowFunction | None:
+    try:
+        from cleanroom_pipeline.recipe.hmac_kernel import HmacSha256
+    except (ImportError, RuntimeError):  # no numba, or nowhere for it to keep what it compiles
+        return None
+    return HmacSha256(key)
+
+
+def _hashed(kernel: ArrowFunction, by_value: ArrowFunction, values: Any) -> Any:
+    """Return the kernel's digests, and for values that are too long for it the others."""
+    from cleanroom_pipeline.recipe.hmac_kernel import LONGEST
+
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    hashed = kernel(array)
+    too_long = pc.greater(pc.binary_length(array), LONGEST)
+    if not pc.any(too_long).as_py():
+        return hashed
+    return pc.if_else(too_long, by_value(array), hashed)
 
 
 def hmac_key(secret_string: str) -> bytes:

@@ -13,7 +13,7 @@ from cleanroom_pipeline.recipe.files import Columns, schema_mismatch
 
 # How DuckDB spells the type of a column that holds nothing.
 NULL = '"NULL"'
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_DECIMAL = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 _MOST_DIGITS = 38
 _DIGITS = {
     "TINYINT": 3,
@@ -39,12 +39,18 @@ _HELD_BY: Mapping[str, frozenset[str]] = {
 }
 
 
+def decimal_digits(type_: str) -> tuple[int, int] | None:
+    """Return how many digits a DECIMAL has, and how many of them after the point."""
+    found = _DECIMAL.fullmatch(type_)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def common_type(types: Iterable[str]) -> str | None:
     """Return the narrowest type that holds all of them exactly, in whatever order; None if none."""
     distinct = set(types) - {NULL}
     if len(distinct) < 2:
         return next(iter(distinct), NULL)
-    if any(_DECIMAL.fullmatch(type_) for type_ in distinct):
+    if any(map(decimal_digits, distinct)):
         return _common_decimal(distinct)
     held = (type_ for type_, narrower in _HELD_BY.items() if distinct <= narrower | {type_})
     return next(held, None)
@@ -53,8 +59,8 @@ def common_type(types: Iterable[str]) -> str | None:
 def _common_decimal(types: Iterable[str]) -> str | None:
     whole = scale = 0
     for type_ in types:
-        if found := _DECIMAL.fullmatch(type_):
-            digits, places = int(found.group(1)), int(found.group(2))
+        if found := decimal_digits(type_):
+            digits, places = found
         elif type_ in _DIGITS:
             digits, places = _DIGITS[type_], 0
         else:

@@ -25,9 +25,9 @@ import pytest
 import yaml
 
 from cleanroom_pipeline.recipe import parse_recipe
-from cleanroom_pipeline.recipe.engine import EngineSettings, run_recipe_to_arrow
+from cleanroom_pipeline.recipe.engine import Dataset, EngineSettings, run_recipe_to_arrow
 from cleanroom_pipeline.recipe.files import FileFormat
-from cleanroom_pipeline_tests.recipe.running import FixedSecrets, write_parquet
+from cleanroom_pipeline_tests.recipe.running import FixedCiphers, FixedSecrets, write_parquet
 
 GOLDEN = Path(__file__).parent / "golden"
 _CASE_KEYS = {
@@ -149,13 +149,20 @@ def cases() -> Iterator[Any]:
 def run_case(folder: Path, case: Case) -> pa.Table:
     """Return what the engine gives for a case."""
     file = write_parquet(folder / "input.parquet", case.given.table())
+    parquet = FileFormat(kind="parquet")
+    datasets = {
+        name: Dataset([write_parquet(folder / f"second-{place}.parquet", data.table())], parquet)
+        for place, (name, data) in enumerate(case.datasets.items())
+    }
     recipe = parse_recipe(json.dumps(case.steps), name="recipe.json")
     return run_recipe_to_arrow(
         recipe,
         [file],
-        FileFormat(kind="parquet"),
+        parquet,
         limit=1_000,
         secrets=FixedSecrets(),
+        ciphers=FixedCiphers(),
+        datasets=datasets,
         settings=EngineSettings(**case.settings),
     )
 

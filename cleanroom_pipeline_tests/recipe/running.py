@@ -4,16 +4,21 @@ Here: building steps, writing small inputs, reading results. Not here: tests.
 """
 
 import base64
+import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cleanroom_pipeline.recipe import Recipe, parse_recipe
 from cleanroom_pipeline.recipe.engine import EngineSettings, run_recipe_to_arrow
+from cleanroom_pipeline.recipe.errors import CipherError
 from cleanroom_pipeline.recipe.files import FileFormat, InputFile
 
 KEY = b"a key of the tests"
@@ -26,6 +31,37 @@ class FixedSecrets:
     def secret_string(self, secret_id: str, version: str | None) -> str:
         """Return the base64 of KEY."""
         return base64.b64encode(KEY).decode()
+
+
+class FixedCiphers:
+    """Stands for a key service: each key is made of its ARN."""
+
+    def cell_cipher(self, kms_key_arn: str) -> "FixedCipher":
+        """Return the cipher of a key."""
+        return FixedCipher(kms_key_arn)
+
+
+class FixedCipher:
+    """AES-GCM; the context stands in the clear after its length, before nonce and ciphertext."""
+
+    def __init__(self, arn: str) -> None:
+        self._cipher = AESGCM(hashlib.sha256(arn.encode()).digest())
+
+    def encrypt(self, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+        """Return a message."""
+        shown, nonce = json.dumps(dict(context)).encode(), secrets.token_bytes(12)
+        sealed = self._cipher.encrypt(nonce, plaintext, shown)
+        return len(shown).to_bytes(2, "big") + shown + nonce + sealed
+
+    def decrypt(self, message: bytes) -> bytes:
+        """Return a message's plaintext."""
+        end = 2 + int.from_bytes(message[:2], "big")
+        try:
+            return self._cipher.decrypt(
+                message[end : end + 12], message[end + 12 :], message[2:end]
+            )
+        except (InvalidTag, ValueError):
+            raise CipherError("the message is not this key's") from None
 
 
 def step(operation: str, *, conditions: Sequence[Mapping[str, Any]] = (), **parameters: Any) -> Any:
@@ -79,6 +115,7 @@ def run_csv(
         FileFormat(),
         limit=1_000_000,
         secrets=FixedSecrets(),
+        ciphers=FixedCiphers(),
         settings=settings or EngineSettings(),
     )
     return rows_of(table)
@@ -95,6 +132,7 @@ def run_table(
         FileFormat(kind="parquet"),
         limit=1_000_000,
         secrets=FixedSecrets(),
+        ciphers=FixedCiphers(),
         settings=settings or EngineSettings(),
     )
 

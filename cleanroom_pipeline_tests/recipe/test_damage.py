@@ -1,5 +1,8 @@
 """Damaged files of every kind: an error that names the file and quotes nothing, or what is left.
 
+Here: cut, flipped and foreign bytes. Not here: files in order (test_reading_text.py,
+test_reading_typed.py), rows put aside (test_bad_rows.py).
+
 A flipped bit that no checksum covers can change a value; it can't be told from one that was
 delivered so. What holds for every damage: no other exception, and no value in the message.
 """

@@ -379,3 +379,13 @@ def test_too_little_memory_is_told_as_such(tmp_path: Path) -> None:
 def test_a_hundred_steps_run(tmp_path: Path) -> None:
     steps = [step("ADD_SUFFIX", sourceColumn="x", pattern=str(n % 10)) for n in range(100)]
     assert run_csv(tmp_path, [{"x": ""}], *steps) == [{"x": "0123456789" * 10}]
+
+
+def test_parquets_statistics_do_not_hide_a_nan(tmp_path: Path) -> None:
+    # They leave NaN out, and DuckDB took the greatest other number for the bound of all cells.
+    table = pa.table({"x": [1.0, float("nan"), 2.0]})
+    above = step(
+        "REMOVE_VALUES", sourceColumn="x", conditions=[condition("LESS_THAN_EQUAL", "x", "2")]
+    )
+    (left,) = run_table(tmp_path, table, above).column("x").to_pylist()
+    assert left != left

@@ -1,17 +1,26 @@
-"""What functions of cells give.
+"""What functions of cells give, and which calls of them are refused.
 
-Here: golden pairs of the function families. Not here: operations that change cells in place.
+Here: pairs of cells for a quick look, wrong parameters, types of results. Not here: every case of
+each function (golden/), generated cells (oracles/), operations that change cells in place.
 """
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cleanroom_pipeline.recipe import RecipeError
 from cleanroom_pipeline.recipe.engine import EngineSettings
-from cleanroom_pipeline_tests.recipe.running import column, recipe, run_csv, step
+from cleanroom_pipeline_tests.recipe.running import (
+    column,
+    condition,
+    recipe,
+    run_csv,
+    run_table,
+    step,
+)
 
 MOMENT = "2013-02-21 06:35:45.658505"
 UNARY: list[tuple[str, dict[str, Any], dict[str | None, Any]]] = [
@@ -94,6 +103,104 @@ def test_a_function_may_take_a_value_instead_of_a_column(tmp_path: Path) -> None
     assert run_csv(tmp_path, [{"a": "1"}], made) == [{"a": "1", "y": "IT'S"}]
     with pytest.raises(RecipeError, match="either 'sourceColumn' or 'value'"):
         recipe(step("UPPER", targetColumn="y"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "problem"),
+    [
+        ("FLOOR", {"value": "1", "sourceColumn1": "a"}, "either 'sourceColumn' or 'value'"),
+        ("CEILING", {"value": "1", "value1": "1"}, "either 'sourceColumn' or 'value'"),
+        ("ADD", {"value1": "1"}, "either 'sourceColumn2' or 'value2'"),
+        ("LOG", {"value": "1", "base": "1"}, "'base' must be above 0 and not 1"),
+        ("LOG", {"value": "1", "base": "-2"}, "'base' must be above 0 and not 1"),
+        ("POWER", {"value": "1"}, "missing parameter 'exponent'"),
+        ("POWER", {"value": "1", "exponent": "inf"}, "not a finite number"),
+        ("RANDOM_BETWEEN", {"lowerBound": "2", "upperBound": "1"}, "greater than upperBound"),
+        ("RANDOM_BETWEEN", {"lowerBound": "0.5", "upperBound": "1"}, "not a whole number"),
+        ("SUBSTRING", {"value": "a", "startPosition": "3", "endPosition": "2"}, "startPosition is"),
+        ("SUBSTRING", {"value": "a", "startPosition": "0", "endPosition": "2"}, "at least 1"),
+        ("LEFT", {"value": "a", "position": "-1"}, "at least 0"),
+        ("REPEAT_STRING", {"value": "a", "count": "10001"}, "at most 10000"),
+        ("FIND", {"value": "a", "pattern": "("}, "'pattern'"),
+        ("FIND", {"value": "a", "pattern": "a", "position": "0"}, "at least 1"),
+        ("RIGHT_FIND", {"value": "a", "pattern": "[z-a]"}, "'pattern'"),
+        ("STARTS_WITH", {"value": "a", "pattern": "("}, "'pattern'"),
+        ("ENDS_WITH", {"value": "a", "pattern": "\\Qa"}, "ends within a quotation"),
+        ("COALESCE", {"sourceColumns": "[]"}, "'sourceColumns'"),
+    ],
+)
+def test_what_a_function_can_not_take_is_refused(
+    operation: str, parameters: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        recipe(step(operation, targetColumn="y", **parameters))
+
+
+def test_a_row_that_does_not_match_gets_null(tmp_path: Path) -> None:
+    only_b = [condition("IS", "k", "b")]
+    steps = [
+        step("ADD", conditions=only_b, sourceColumn1="n", value2="1", targetColumn="sum"),
+        step("UPPER", conditions=only_b, sourceColumn="k", targetColumn="upper"),
+        step("RANDOM", conditions=only_b, targetColumn="r"),
+    ]
+    first, second = run_csv(tmp_path, [{"k": "a", "n": "1"}, {"k": "b", "n": "1"}], *steps)
+    assert (first["sum"], first["upper"], first["r"]) == (None, None, None)
+    assert (second["sum"], second["upper"]) == (2.0, "B")
+    assert second["r"] is not None
+
+
+def test_no_rows_give_columns_of_the_right_types(tmp_path: Path) -> None:
+    types = {"n": pa.int64(), "d": pa.decimal128(38, 18), "t": pa.string()}
+    steps = [
+        step("ADD", sourceColumn1="n", value2="1", targetColumn="whole"),
+        step("ADD", sourceColumn1="n", sourceColumn2="t", targetColumn="double"),
+        step("MULTIPLY", sourceColumn1="d", sourceColumn2="d", targetColumn="decimal"),
+        step("FIND", sourceColumn="t", pattern="a", targetColumn="place"),
+        step("RANDOM", targetColumn="random"),
+        step("FORMAT_PHONE_NUMBER", sourceColumn="n", defaultRegionColumn="t"),
+    ]
+    made = run_table(tmp_path, pa.schema(types).empty_table(), *steps)
+    assert dict(zip(made.schema.names, made.schema.types, strict=True)) == {
+        "n": pa.string(),
+        "d": pa.decimal128(38, 18),
+        "t": pa.string(),
+        "whole": pa.int64(),
+        "double": pa.float64(),
+        "decimal": pa.decimal128(38, 18),
+        "place": pa.int64(),
+        "random": pa.float64(),
+    }
+
+
+def test_a_value_outside_of_the_domain_gives_null_not_an_error(tmp_path: Path) -> None:
+    steps = [
+        step("LN", value="-1", targetColumn="ln"),
+        step("LOG", value="0", base="3", targetColumn="log"),
+        step("SQUARE_ROOT", value="-4", targetColumn="root"),
+        step("POWER", value="0", exponent="-1", targetColumn="power"),
+        step("CHAR", value="55296", targetColumn="char"),
+        step("IP_TO_INT", value="999.1.1.1", targetColumn="ip"),
+        step("MOD", value1="1.5", value2="0", targetColumn="mod"),
+    ]
+    made = run_csv(tmp_path, [{"x": "1"}], *steps)[0]
+    assert {name for name, cell in made.items() if cell is not None} == {"x"}
+
+
+def test_any_column_name_will_do(tmp_path: Path) -> None:
+    name, target = 'it\'s "a.b"; DROP TABLE x --', "é 😀"
+    steps = [
+        step("MULTIPLY", sourceColumn1=name, sourceColumn2=name, targetColumn=target),
+        step("UPPER", sourceColumn=target, targetColumn=f"{target} '"),
+    ]
+    assert run_csv(tmp_path, [{name: "3"}], *steps) == [
+        {name: "3", target: 9.0, f"{target} '": "9.0"}
+    ]
+
+
+def test_random_numbers_differ_between_columns_and_steps(tmp_path: Path) -> None:
+    steps = [step("RANDOM", targetColumn=name) for name in ("a", "b")]
+    row = run_csv(tmp_path, [{"x": "1"}], *steps)[0]
+    assert row["a"] != row["b"]
 
 
 def test_the_clock_is_given(tmp_path: Path) -> None:

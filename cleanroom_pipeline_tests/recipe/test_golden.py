@@ -27,14 +27,20 @@ FEWEST_ROWS = 3
 def test_the_operation_gives_what_its_golden_file_says(case: Case, tmp_path: Path) -> None:
     table = run_case(tmp_path, case)
     assert table.schema.names == list(case.gives.columns)
-    assert spelled(table) == [
-        pytest.approx(row, rel=1e-12, nan_ok=True) if _plain(row) else row for row in expected(case)
-    ]
+    assert spelled(table) == near(expected(case))
     assert table.schema.types == case.gives.table().schema.types
 
 
-def _plain(row: list[Any]) -> bool:
-    return not any(isinstance(cell, dict | list) for cell in row)
+def near(value: Any) -> Any:
+    """Return what is equal to a value but for the last digits of its floats."""
+    match value:
+        case float():
+            return pytest.approx(value, rel=1e-12, nan_ok=True)
+        case list():
+            return [near(one) for one in value]
+        case dict():
+            return {name: near(one) for name, one in value.items()}
+    return value
 
 
 def test_each_operation_that_runs_has_a_golden_file_in_its_family() -> None:
@@ -49,9 +55,8 @@ def test_a_golden_file_shows_nulls_unicode_and_its_own_operation(file: GoldenFil
     assert file.path.parent.name == OPERATIONS[file.operation].family.replace(" ", "_")
     assert file.source
     rows = [row for case in file.cases for row in case.given.rows]
-    cells = [cell for row in rows for cell in row]
     assert len(rows) >= FEWEST_ROWS
-    assert None in cells
-    assert any(not str(cell).isascii() for cell in cells)
+    assert any(None in row for row in rows)
+    assert not str([(case.given, case.datasets) for case in file.cases]).isascii()
     for case in file.cases:
         assert file.operation in str(case.steps)

@@ -284,13 +284,13 @@ def test_typed_columns_are_taken(
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (step("MASK_RANGE", sourceColumn="x", maskSymbol="##"), "single character"),
-    (step("MASK_RANGE", sourceColumn="x", maskSymbol="#", entityTypeFilter=["EMAIL"]), "refused"),
+    (step("MASK_RANGE", sourceColumn="x", maskSymbol="#", entityTypeFilter=["DATE"]), "refused"),
     (step("MASK_DATE", sourceColumn="x", maskSymbol="#", redact=["YEARS"]), "did you mean 'YEAR'"),
     (step("MASK_DELIMITER", sourceColumn="x", maskSymbol="#"), "startDelimiter"),
     (step("CRYPTOGRAPHIC_HASH", sourceColumn="x"), "secretId"),
     (
-        step("CRYPTOGRAPHIC_HASH", sourceColumn="x", secretId="s", entityTypeFilter=["USA_SSN"]),
-        "USA_SSN",
+        step("CRYPTOGRAPHIC_HASH", sourceColumn="x", secretId="s", entityTypeFilter=["USA_ALL"]),
+        "USA_ALL",
     ),
     (step("REPLACE_TEXT", sourceColumn="x", pattern="(a"), "regular expression"),
     (step("MASK_CUSTOM", sourceColumn="x", maskSymbol="#", customValue="(", regex=True), "regular"),
@@ -301,7 +301,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (step("SORT", expressions=[{"sourceColumn": "x", "ordering": "ASC"}]), "ASCENDING"),
     (step("SPLIT_COLUMN_SINGLE_DELIMITER", sourceColumn="x", pattern=",", limit=21), "at most 20"),
     (step("RENAME", sourceColumns=["x", "y"], targetColumn="z"), "only one"),
-    (step("FORMAT_PHONE_NUMBER", sourceColumn="x"), "phonenumbers"),
     (step("ENCRYPT", sourceColumn="x"), "KMS"),
 ]
 

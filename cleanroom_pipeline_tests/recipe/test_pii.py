@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from cleanroom_pipeline.recipe import RecipeError
 from cleanroom_pipeline.recipe.engine import EngineSettings, UnmaskableValueError
+from cleanroom_pipeline.recipe.vectorised import digest_base64, hmac_key
 from cleanroom_pipeline_tests.recipe.running import (
     KEY,
     change,
     column,
+    condition,
+    recipe,
     run_csv,
     step,
 )
@@ -47,6 +51,12 @@ MASKS: list[tuple[str, dict[str, Any], dict[str | None, Any]]] = [
         "MASK_DELIMITER",
         {"maskSymbol": "#", "endDelimiter": "@", "alphabet": '["WHITESPACE"]'},
         {"a b@cd": "# #@cd"},
+    ),
+    ("MASK_DELIMITER", {"maskSymbol": "#", "endDelimiter": "@"}, {"abc": "###"}),
+    (
+        "MASK_DELIMITER",
+        {"maskSymbol": "#", "startDelimiter": "((", "endDelimiter": "))"},
+        {"a((b((c))d))e": "a((#######))e", "a((b))c))": "a((#))c))", "((": "(("},
     ),
 ]
 
@@ -84,11 +94,88 @@ def test_a_filtered_hash_hashes_cells_of_the_type(tmp_path: Path) -> None:
     assert [None if cell is None else len(cell) for cell in hashed] == [44, 44, None]
 
 
-def test_a_filtered_hash_stops_at_a_cell_of_no_such_type(tmp_path: Path) -> None:
-    made = {"secretId": "key", "entityTypeFilter": ["PHONE_NUMBER"]}
+FILTERED: list[tuple[str, dict[str, Any]]] = [
+    ("CRYPTOGRAPHIC_HASH", {"secretId": "key"}),
+    ("DETERMINISTIC_ENCRYPT", {"secretId": "key"}),
+    ("ENCRYPT", {"kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/one"}),
+    ("MASK_RANGE", {"maskSymbol": "#"}),
+    ("MASK_CUSTOM", {"maskSymbol": "#", "customValue": "4"}),
+    ("MASK_DELIMITER", {"maskSymbol": "#", "startDelimiter": "4"}),
+]
+
+
+@pytest.mark.parametrize(("operation", "parameters"), FILTERED)
+def test_a_filter_leaves_what_is_certainly_of_no_such_type(
+    tmp_path: Path, operation: str, parameters: dict[str, Any]
+) -> None:
+    made = {**parameters, "entityTypeFilter": ["PHONE_NUMBER"]}
+    got = change(tmp_path, ["408 496-7223", "prefers tea", None, ""], operation, **made)
+    assert got[1:] == ["prefers tea", None, ""]
+    assert got[0] != "408 496-7223"
+
+
+@pytest.mark.parametrize(("operation", "parameters"), FILTERED)
+def test_a_filter_stops_at_what_may_be_of_the_type(
+    tmp_path: Path, operation: str, parameters: dict[str, Any]
+) -> None:
+    made = {**parameters, "entityTypeFilter": ["PHONE_NUMBER"]}
+    undecided = "SECRET-VALUE a408-496-7223"
     with pytest.raises(UnmaskableValueError, match=r"step 1 .*'x'.*PHONE_NUMBER") as caught:
-        change(tmp_path, ["408 496-7223", "SECRET-VALUE"], "CRYPTOGRAPHIC_HASH", **made)
+        change(tmp_path, ["408 496-7223", undecided], operation, **made)
     assert "SECRET-VALUE" not in str(caught.value)
+    assert "7223" not in str(caught.value)
+
+
+def test_a_filter_looks_at_the_rows_of_the_condition_only(tmp_path: Path) -> None:
+    made = step(
+        "CRYPTOGRAPHIC_HASH",
+        sourceColumn="x",
+        algorithm="MD5",
+        entityTypeFilter=["EMAIL"],
+        conditions=[condition("IS", "n", "1")],
+    )
+    rows = [{"x": "a@b.org", "n": "1"}, {"x": "at @ home", "n": "2"}]
+    assert column(run_csv(tmp_path, rows, made), "x")[1] == "at @ home"
+
+
+@pytest.mark.parametrize("entity", ["USA_ALL", "PERSON_NAME", "USA_PASSPORT_NUMBER", "NO_SUCH"])
+def test_a_type_that_nobody_can_check_is_refused_with_a_reason(entity: str) -> None:
+    with pytest.raises(RecipeError, match=f"entityTypeFilter '{entity}' is refused: .*Possible: "):
+        recipe(step("CRYPTOGRAPHIC_HASH", sourceColumn="x", secretId="s", entityTypeFilter=entity))
+
+
+# RFC 2202 and RFC 4231, test case 2: the key is "Jefe".
+PUBLISHED = {
+    "HMAC_MD5": "750c783e6ab0b503eaa86e310a5db738",
+    "HMAC_SHA1": "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+    "HMAC_SHA256": "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    "HMAC_SHA512": "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+    "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+}
+
+
+@pytest.mark.parametrize("algorithm", PUBLISHED)
+def test_keyed_hashes_are_those_of_the_standards(algorithm: str) -> None:
+    digest = digest_base64(algorithm.removeprefix("HMAC_").lower(), hmac_key("SmVmZQ=="))
+    assert base64.b64decode(digest("what do ya want for nothing?")).hex() == PUBLISHED[algorithm]
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("MASK_RANGE", {"start": 3, "stop": 3}, "masks nothing"),
+    ("MASK_RANGE", {"start": -1, "stop": -2}, "masks nothing"),
+    ("MASK_CUSTOM", {"customValue": ""}, "customValue"),
+    ("MASK_CUSTOM", {"customValue": "[", "regex": True}, "regular expression"),
+    ("MASK_DELIMITER", {"startDelimiter": ""}, "endDelimiter"),
+    ("MASK_DATE", {"redact": []}, "JSON list"),
+]
+
+
+@pytest.mark.parametrize(("operation", "parameters", "told"), REFUSED)
+def test_a_mask_that_would_hide_nothing_is_refused(
+    operation: str, parameters: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(RecipeError, match=told):
+        recipe(step(operation, sourceColumn="x", maskSymbol="#", **parameters))
 
 
 REDACT: list[tuple[list[str], dict[str | None, str | None]]] = [

@@ -1,4 +1,7 @@
-"""CSV and JSON in every packing and encoding: the rows that come out."""
+"""CSV and JSON in every packing and encoding: the rows that come out.
+
+Here: files of texts. Not here: typed files (test_reading_typed.py), damage (test_damage.py).
+"""
 
 import csv
 import io

@@ -1,4 +1,8 @@
-"""Parquet, Avro, ORC and Excel: types, nested values, and files that must agree."""
+"""Parquet, Avro, ORC and Excel: types, nested values, and files that must agree.
+
+Here: files that name their types. Not here: files of texts (test_reading_text.py), damage
+(test_damage.py).
+"""
 
 import tempfile
 import uuid

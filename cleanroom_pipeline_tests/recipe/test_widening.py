@@ -1,4 +1,7 @@
-"""One type, and one list of columns, for files that declare them differently."""
+"""One type, and one list of columns, for files that declare them differently.
+
+Here: the rules over type names. Not here: files that are read together (test_reading_typed.py).
+"""
 
 from itertools import permutations
 

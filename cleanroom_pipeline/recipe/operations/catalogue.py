@@ -1,9 +1,9 @@
-"""Every operation AWS documents, by family and tier, and why some are not run.
+"""Every operation AWS documents, by family and tier, and why some are refused.
 
 Here: the names, and the reason for each that no module implements. Not here: implementations.
 
-Tier 1 is what marketing recipes use, tier 2 the rest that has a plain meaning, tier 3 what is
-refused: black boxes, nested types, and steps of an interactive session.
+Tier 1 is what marketing recipes use, tier 2 the rest that has a plain meaning, tier 3 what is rare
+or leaves much to choose: nested types, ciphers, detected types, steps of an interactive session.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Planned:
-    """An operation of AWS's: its family, its tier, and why it would not be run."""
+class Known:
+    """An operation of AWS's: its family, its tier, and why it is refused, if it is."""
 
     family: str
     tier: int
-    reason: str = "nothing in the engine does it so far"
+    reason: str | None = None
 
 
 def _names(text: str) -> list[str]:
@@ -113,36 +113,17 @@ _FAMILIES: Mapping[tuple[str, int], list[str]] = {
     ("undocumented filter", 1): _names("REMOVE_VALUES"),
 }
 
-_NESTED = "nested types are not part of a Clean Rooms table"
-_BLACK_BOX = "AWS does not publish how it detects the type"
-_SESSION_ONLY = "it belongs to an interactive DataBrew session"
-_UNKNOWN_PARAMETERS = "AWS does not publish its parameters"
-_OTHER_DATASET = "it reads a second dataset, which the engine is not given"
-_DATA_COLUMNS = "its columns depend on the data, so they can't be checked before a row is read"
-_OWN_SCHEME = "the key derivation of AWS's ciphertext is not published"
-REASONS: Mapping[str, str] = {
-    **dict.fromkeys(
-        _names(
-            "JSON_TO_STRUCTS NEST_TO_ARRAY NEST_TO_MAP NEST_TO_STRUCT UNNEST_ARRAY UNNEST_MAP "
-            "UNNEST_STRUCT UNNEST_STRUCT_N EXTRACT_VALUE"
-        ),
-        _NESTED,
+REFUSED: Mapping[str, str] = {
+    "GET_ACTION_RESULT": "it belongs to an interactive DataBrew session",
+    "GET_STEP_DATAFRAME": "it belongs to an interactive DataBrew session",
+    "GET_ADVANCED_DATATYPE": (
+        "it tells a person in an interactive session the type of a column, and changes no data"
     ),
-    **dict.fromkeys(_FAMILIES["data quality", 3], _BLACK_BOX),
-    **dict.fromkeys(_FAMILIES["other", 3], _SESSION_ONLY),
-    **dict.fromkeys(
-        _names("SCALE SKEWNESS RESCALE_OUTLIERS_WITH_Z_SCORE RESCALE_OUTLIERS_WITH_SKEW"),
-        _UNKNOWN_PARAMETERS,
-    ),
-    **dict.fromkeys(_names("JOIN UNION"), _OTHER_DATASET),
-    **dict.fromkeys(_names("PIVOT TRANSPOSE ONE_HOT_ENCODING"), _DATA_COLUMNS),
-    **dict.fromkeys(_names("DETERMINISTIC_ENCRYPT DETERMINISTIC_DECRYPT"), _OWN_SCHEME),
-    **dict.fromkeys(_names("ENCRYPT DECRYPT"), "it needs the AWS Encryption SDK and a KMS key"),
-    "FORMAT_PHONE_NUMBER": "it needs the numbering plan of every country (package phonenumbers)",
+    "SCALE": "AWS publishes neither its parameters nor what it does",
 }
 
-OPERATIONS: Mapping[str, Planned] = {
-    name: Planned(family, tier, REASONS.get(name, Planned.reason))
+OPERATIONS: Mapping[str, Known] = {
+    name: Known(family, tier, REFUSED.get(name))
     for (family, tier), names in _FAMILIES.items()
     for name in names
 }

@@ -1,6 +1,7 @@
-"""Operations that clean the text of cells in place, and those that cut a part out of it.
+"""Operations that clean the text of cells in place.
 
-Here: case, prefixes, REMOVE_COMBINED, REPLACE_*, EXTRACT_*, FORMAT_DATE. Not here: missing values.
+Here: case, quotes, prefixes, REMOVE_COMBINED, REPLACE_TEXT, FORMAT_DATE. Not here: missing values,
+parts between delimiters or positions (extracting.py).
 """
 
 import re
@@ -13,10 +14,9 @@ from cleanroom_pipeline.recipe import dates, patterns
 from cleanroom_pipeline.recipe.expressions import call as function
 from cleanroom_pipeline.recipe.expressions import concat, string, text
 from cleanroom_pipeline.recipe.findings import StepError
+from cleanroom_pipeline.recipe.letter_case import capitalised, lower, upper
 from cleanroom_pipeline.recipe.operations.declaration import (
-    SOURCE,
     SOURCES,
-    TARGET,
     Call,
     Kind,
     Operation,
@@ -25,81 +25,120 @@ from cleanroom_pipeline.recipe.operations.declaration import (
     operation,
     register,
 )
-from cleanroom_pipeline.recipe.operations.rewriting import function_name, in_place, new_column
-from cleanroom_pipeline.recipe.plan import Column, Frame, Runtime, VectorFunction
+from cleanroom_pipeline.recipe.operations.pattern_parameter import PATTERN, check_pattern
+from cleanroom_pipeline.recipe.operations.rewriting import function_name, in_place
+from cleanroom_pipeline.recipe.plan import TEXT, Column, Frame, Made
+from cleanroom_pipeline.recipe.python_functions import cell_function
 
-_PATTERN = Parameter("pattern", Kind.TEXT, "a regular expression", required=True)
 _AFFIX = Parameter("pattern", Kind.TEXT, "the text to add", required=True)
 
-_SIMPLE: Mapping[str, tuple[Status, str, Callable[[exp.Expr], exp.Expr]]] = {
-    "LOWER_CASE": (Status.EXACT, "Lower case.", lambda tree: function("lower", tree)),
-    "UPPER_CASE": (Status.EXACT, "Upper case.", lambda tree: function("upper", tree)),
-    "ADD_SINGLE_QUOTES": (
-        Status.DOCUMENTED, "Puts ' around.", lambda tree: concat(string("'"), tree, string("'"))
-    ),
-    "ADD_DOUBLE_QUOTES": (
-        Status.DOCUMENTED, 'Puts " around.', lambda tree: concat(string('"'), tree, string('"'))
-    ),
-}  # fmt: skip
+_NULL = "Null stays null, and the empty text stays empty."
 
 
-def _simple(name: str) -> Operation:
-    status, doc, change = _SIMPLE[name]
+def _by_maker(call: Call, frame: Frame, make: Callable[[exp.Expr, str], Made]) -> Frame:
+    """Return the frame with each source changed by a tree that may need a function of its own."""
+    name = function_name(call)
+    made = {one: make(text(frame.column(one)), name) for one in call.sources}
+    functions = {one.name: one for cells in made.values() for one in cells.functions}
+    return in_place(call, frame, lambda one: made[one.name].tree, functions=functions.values())
 
+
+def _in_case(name: str, mapped: Callable[[exp.Expr, str], Made], doc: str) -> None:
     def build(call: Call, frame: Frame) -> Frame:
-        return in_place(call, frame, lambda column: change(text(column)))
+        return _by_maker(call, frame, mapped)
 
-    tier = 2 if name.startswith("ADD_") else 1
-    return Operation(name, tier, status, doc, (SOURCES,), build)
+    register(Operation(name, 1, Status.DOCUMENTED, doc, (SOURCES,), build))
 
 
-for _name in _SIMPLE:
-    register(_simple(_name))
+_in_case("LOWER_CASE", lower, f"Lower case, by Unicode's full mapping. {_NULL}")
+_in_case("UPPER_CASE", upper, f"Upper case, by Unicode's full mapping (ß becomes SS). {_NULL}")
 
 
 def capital_case(value: str) -> str:
     """Return the text with the first letter of each word in upper case, the rest in lower."""
-    return re.sub(r"\S+", lambda word: word.group()[:1].upper() + word.group()[1:].lower(), value)
+    return re.sub(r"\S+", lambda word: capitalised(word.group()), value)
+
+
+_SENTENCE_ENDS = frozenset(".!?")
+_AFTER_AN_END = frozenset("\"')]}\u2019\u201d\u00bb")
 
 
 def sentence_case(value: str) -> str:
     """Return the text with the first letter of each sentence in upper case, the rest in lower."""
-    lowered = value.lower()
-    return re.sub(r"(^|[.!?]\s+)(\s*)(\w)", lambda part: part.group().upper(), lowered)
+    changed = []
+    begins, ended = True, False
+    for character in value.lower():
+        if begins and character.isalnum():
+            changed.append(character.title())
+            begins = False
+        else:
+            changed.append(character)
+        if character in _SENTENCE_ENDS:
+            ended = True
+        elif character.isspace():
+            begins = begins or ended
+        elif character not in _AFTER_AN_END:
+            ended = False
+    return "".join(changed)
 
 
-def text_function(name: str, change: Callable[[str], Any]) -> VectorFunction:
-    """Return a vectorised function that applies a Python function to each distinct text."""
+def _by_python(name: str, doc: str, change: Callable[[str], str]) -> None:
+    def make(tree: exp.Expr, called: str) -> Made:
+        return Made(function(called, tree), TEXT, (cell_function(called, change),))
 
-    def make(_: Runtime) -> Callable[[Any], Any]:
-        from cleanroom_pipeline.recipe.vectorised import over_distinct
-
-        return over_distinct(change)
-
-    return VectorFunction(name, make)
-
-
-def _by_python(name: str, doc: str, change: Callable[[str], str]) -> Operation:
     def build(call: Call, frame: Frame) -> Frame:
-        made = text_function(function_name(call), change)
+        return _by_maker(call, frame, make)
+
+    register(Operation(name, 1, Status.INFERRED, doc, (SOURCES,), build))
+
+
+_by_python(
+    "CAPITAL_CASE",
+    "Puts the first character of each word in upper case and the rest in lower; a word is what "
+    f"stands between white space. {_NULL}",
+    capital_case,
+)
+_by_python(
+    "SENTENCE_CASE",
+    "Puts the first letter of each sentence in upper case and the rest in lower; a sentence ends "
+    f"with . ! or ? before white space, an abbreviation too. {_NULL}",
+    sentence_case,
+)
+
+
+def _around(name: str, mark: str, called: str) -> None:
+    def build(call: Call, frame: Frame) -> Frame:
         return in_place(
-            call, frame, lambda column: function(made.name, text(column)), functions=[made]
+            call, frame, lambda column: concat(string(mark), text(column), string(mark))
         )
 
-    return Operation(name, 1, Status.DOCUMENTED, doc, (SOURCES,), build)
+    doc = f"Puts a {called} quotation mark before and after a cell, an empty one too; null stays."
+    register(Operation(name, 2, Status.DOCUMENTED, doc, (SOURCES,), build))
 
 
-register(_by_python("CAPITAL_CASE", "Capitalises each word between white space.", capital_case))
-register(_by_python("SENTENCE_CASE", "Capitalises each sentence.", sentence_case))
+_around("ADD_SINGLE_QUOTES", "'", "single")
+_around("ADD_DOUBLE_QUOTES", '"', "double")
 
 
-@operation("ADD_PREFIX", Status.DOCUMENTED, "Puts a text before.", SOURCES, _AFFIX)
+@operation(
+    "ADD_PREFIX",
+    Status.DOCUMENTED,
+    "Puts a text before a cell, an empty one too; null stays.",
+    SOURCES,
+    _AFFIX,
+)
 def add_prefix(call: Call, frame: Frame) -> Frame:
     """Prepend; null stays null."""
     return in_place(call, frame, lambda one: concat(string(call["pattern"]), text(one)))
 
 
-@operation("ADD_SUFFIX", Status.DOCUMENTED, "Puts a text after.", SOURCES, _AFFIX)
+@operation(
+    "ADD_SUFFIX",
+    Status.DOCUMENTED,
+    "Puts a text after a cell, an empty one too; null stays.",
+    SOURCES,
+    _AFFIX,
+)
 def add_suffix(call: Call, frame: Frame) -> Frame:
     """Append; null stays null."""
     return in_place(call, frame, lambda one: concat(text(one), string(call["pattern"])))
@@ -124,7 +163,24 @@ _ENDS: Mapping[str, str] = {
 }
 _COLLAPSE = "collapseConsecutiveWhitespace"
 _CUSTOM = {"removeCustomValue": "customValue", "removeCustomCharacters": "customCharacters"}
-_FLAGS = (*_CUSTOM, *_CLASSES, *_ENDS, _COLLAPSE)
+_FLAGS: Mapping[str, str] = {
+    "removeCustomValue": "whether the text in customValue goes",
+    "removeCustomCharacters": "whether each of the characters in customCharacters goes",
+    "removeLetters": "whether A-Z and a-z go",
+    "removeNumbers": "whether 0-9 go",
+    "removeSpecialCharacters": "whether the 32 of ASCII that are neither letter nor digit go",
+    "removeAllPunctuation": "whether . ! , ? go",
+    "removeAllQuotes": "whether ' and \" go",
+    "removeAllWhitespace": "whether spaces, tabs and line ends go",
+    "removeLeadingAndTrailingWhitespace": "whether spaces, tabs and line ends go at both ends",
+    "removeLeadingAndTrailingQuotes": "whether ' and \" go at both ends",
+    "removeLeadingAndTrailingPunctuation": "whether . ! , ? go at both ends",
+    _COLLAPSE: "whether white space in a row becomes one space",
+}
+_CUSTOM_DOCS = {
+    "customValue": "the text to remove, taken literally",
+    "customCharacters": "the characters to remove, one beside another",
+}
 
 
 def _replaced(tree: exp.Expr, pattern: str, value: str) -> exp.Expr:
@@ -147,10 +203,11 @@ def _check_remove_combined(values: Mapping[str, Any]) -> Iterable[str]:
     Status.INFERRED,
     "Removes what its flags name. AWS does not say in which order several flags apply; ours: the "
     "custom value, all kinds of characters, both ends (white space, quotes, punctuation), then "
-    "white space is collapsed.",
+    "white space is collapsed. Letters, digits, white space and special characters are those of "
+    "ASCII, punctuation is . ! , ? and quotes are ' and \". Null stays null.",
     SOURCES,
-    *(Parameter(flag, Kind.BOOLEAN, "a flag", default=False) for flag in _FLAGS),
-    *(Parameter(name, Kind.TEXT, "what to remove") for name in _CUSTOM.values()),
+    *(Parameter(flag, Kind.BOOLEAN, doc, default=False) for flag, doc in _FLAGS.items()),
+    *(Parameter(name, Kind.TEXT, doc) for name, doc in _CUSTOM_DOCS.items()),
     check=_check_remove_combined,
 )
 def remove_combined(call: Call, frame: Frame) -> Frame:
@@ -173,51 +230,23 @@ def remove_combined(call: Call, frame: Frame) -> Frame:
     return in_place(call, frame, change)
 
 
-def check_pattern(values: Mapping[str, Any]) -> Iterable[str]:
-    """Say what is wrong with the regular expression in `pattern`."""
-    problem = patterns.problem_with(values["pattern"])
-    if problem:
-        yield f"parameter 'pattern' {problem}"
-
-
 @operation(
     "REPLACE_TEXT",
     Status.INFERRED,
-    "Replaces every match of a pattern by a value, which is taken literally ($1 means nothing).",
+    "Replaces every match of a pattern by a value, which is taken literally ($1 means nothing); "
+    "without a value matches are removed. Null stays null.",
     SOURCES,
-    _PATTERN,
+    PATTERN,
     Parameter("value", Kind.TEXT, "the replacement", default=""),
     check=check_pattern,
 )
 def replace_text(call: Call, frame: Frame) -> Frame:
     """Replace all matches."""
-    functions: dict[str, VectorFunction] = {}
-
-    def change(column: Column) -> exp.Expr:
-        tree, made = patterns.replaced(
-            text(column), call["pattern"], call["value"], function_name(call)
-        )
-        functions.update({one.name: one for one in made})
-        return tree
-
-    changed = {frame.column(name).name: change(frame.column(name)) for name in call.sources}
-    return in_place(call, frame, lambda column: changed[column.name], functions=functions.values())
-
-
-@operation(
-    "EXTRACT_PATTERN",
-    Status.INFERRED,
-    "The first match of a pattern, in a new column; null when there is none.",
-    SOURCE,
-    TARGET,
-    _PATTERN,
-    check=check_pattern,
-)
-def extract_pattern(call: Call, frame: Frame) -> Frame:
-    """Extract the first whole match."""
-    column = frame.column(call.source)
-    tree, made = patterns.extracted(text(column), call["pattern"], function_name(call))
-    return new_column(call, frame, tree, functions=made)
+    return _by_maker(
+        call,
+        frame,
+        lambda tree, name: patterns.replaced(tree, call["pattern"], call["value"], name),
+    )
 
 
 def check_mask(name: str) -> Callable[[Mapping[str, Any]], Iterable[str]]:
@@ -235,7 +264,8 @@ def check_mask(name: str) -> Callable[[Mapping[str, Any]], Iterable[str]]:
 @operation(
     "FORMAT_DATE",
     Status.INFERRED,
-    "Spells dates by a mask (default yyyy-mm-dd HH:MM:SS); null for what is no date.",
+    "Spells dates by a mask (default yyyy-mm-dd HH:MM:SS) as text; null for null and for what is "
+    "no date.",
     SOURCES,
     Parameter("targetDateFormat", Kind.TEXT, "the date mask", default=dates.DEFAULT_MASK),
     check=check_mask("targetDateFormat"),

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from cleanroom_pipeline.recipe.data_types import CAST_TYPES, DUCKDB_TYPES, cast_column
 from cleanroom_pipeline.recipe.expressions import call as function
-from cleanroom_pipeline.recipe.expressions import case, equal, integer, string, text
+from cleanroom_pipeline.recipe.expressions import case, equal, integer, is_null, null, string, text
 from cleanroom_pipeline.recipe.findings import StepError, not_among
 from cleanroom_pipeline.recipe.operations.declaration import (
     SOURCE,
@@ -34,7 +34,14 @@ _DATA_TYPE = Parameter(
 )
 
 
-@operation("RENAME", Status.EXACT, "Renames a column.", SOURCE, TARGET, conditions=False)
+@operation(
+    "RENAME",
+    Status.EXACT,
+    "Renames a column, in its place; no other column may have the new name.",
+    SOURCE,
+    TARGET,
+    conditions=False,
+)
 def rename(call: Call, frame: Frame) -> Frame:
     """Rename; a column of the new name must not be there."""
     column = frame.column(call.source)
@@ -45,7 +52,7 @@ def rename(call: Call, frame: Frame) -> Frame:
     return frame.replaced({column.name: renamed})
 
 
-@operation("DELETE", Status.EXACT, "Deletes columns.", SOURCES, conditions=False)
+@operation("DELETE", Status.EXACT, "Deletes columns; one must be left.", SOURCES, conditions=False)
 def delete(call: Call, frame: Frame) -> Frame:
     """Delete; at least one column must stay."""
     gone = {frame.column(name).name for name in call.sources}
@@ -55,7 +62,8 @@ def delete(call: Call, frame: Frame) -> Frame:
 @operation(
     "DUPLICATE",
     Status.INFERRED,
-    "Copies a column; ours puts the copy at the end.",
+    "Copies a column, its type too; the copy is at the end (AWS does not say where). Without "
+    "targetColumn it is called <source>_copy.",
     SOURCE,
     replace(TARGET, required=False),
     conditions=False,
@@ -81,25 +89,43 @@ def _beside(call: Call, frame: Frame, offset: int) -> Frame:
     return frame.select([*others[:place], call.source, *others[place:]])
 
 
-@operation("MOVE_BEFORE", Status.EXACT, "Moves a column.", SOURCE, _BESIDE, conditions=False)
+@operation(
+    "MOVE_BEFORE",
+    Status.EXACT,
+    "Moves a column to the left of another.",
+    SOURCE,
+    _BESIDE,
+    conditions=False,
+)
 def move_before(call: Call, frame: Frame) -> Frame:
     """Move to the left of another column."""
     return _beside(call, frame, 0)
 
 
-@operation("MOVE_AFTER", Status.EXACT, "Moves a column.", SOURCE, _BESIDE, conditions=False)
+@operation(
+    "MOVE_AFTER",
+    Status.EXACT,
+    "Moves a column to the right of another.",
+    SOURCE,
+    _BESIDE,
+    conditions=False,
+)
 def move_after(call: Call, frame: Frame) -> Frame:
     """Move to the right of another column."""
     return _beside(call, frame, 1)
 
 
-@operation("MOVE_TO_START", Status.EXACT, "Moves a column.", SOURCE, conditions=False)
+@operation(
+    "MOVE_TO_START", Status.EXACT, "Moves a column to the first place.", SOURCE, conditions=False
+)
 def move_to_start(call: Call, frame: Frame) -> Frame:
     """Move to the first place."""
     return frame.select([call.source, *_others(frame, call.source)])
 
 
-@operation("MOVE_TO_END", Status.EXACT, "Moves a column.", SOURCE, conditions=False)
+@operation(
+    "MOVE_TO_END", Status.EXACT, "Moves a column to the last place.", SOURCE, conditions=False
+)
 def move_to_end(call: Call, frame: Frame) -> Frame:
     """Move to the last place."""
     return frame.select([*_others(frame, call.source), call.source])
@@ -108,7 +134,7 @@ def move_to_end(call: Call, frame: Frame) -> Frame:
 @operation(
     "MOVE_TO_INDEX",
     Status.DOCUMENTED,
-    "Moves a column to a place counted from 0.",
+    "Moves a column to a place counted from 0; one beyond the last is the last.",
     SOURCE,
     Parameter("targetIndex", Kind.INTEGER, "the place, counted from 0", required=True, least=0),
     conditions=False,
@@ -123,7 +149,10 @@ def move_to_index(call: Call, frame: Frame) -> Frame:
 @operation(
     "CHANGE_DATA_TYPE",
     Status.DOCUMENTED,
-    "Casts; null for what can't be cast. Dates are read as dates.READABLE says.",
+    "Casts cells to a type; null for null and for what can't be cast, such as the empty text as a "
+    "number. Fractions are cut off for whole numbers, and what a type has no room for is null. "
+    "Booleans are read from true, yes, t, y, 1 and false, no, f, n, 0 in any case. Dates are read "
+    "as elsewhere.",
     SOURCES,
     _DATA_TYPE,
 )
@@ -142,7 +171,7 @@ def _to_type(type_name: str) -> Operation:
             call, frame, lambda one: cast_column(one, wanted), type_=DUCKDB_TYPES[wanted]
         )
 
-    doc = "CHANGE_DATA_TYPE by its older name."
+    doc = f"CHANGE_DATA_TYPE to {type_name} by an older name; columnDataType may name another type."
     parameters = (SOURCES, replace(_DATA_TYPE, required=False))
     return Operation(f"TO_{type_name.upper()}_COLUMN", 1, Status.DOCUMENTED, doc, parameters, build)
 
@@ -177,24 +206,42 @@ def _check_sort(values: Mapping[str, Any]) -> list[str]:
                 problems.append(f"{key} {entry[key]!r}{not_among(str(entry[key]), known)}")
         if not isinstance(entry.get("customOrder", []), list):
             problems.append("customOrder is a list of texts")
+        sensitive = entry.get("isCustomOrderCaseSensitive", False)
+        if str(sensitive).lower() not in {"true", "false"}:
+            problems.append("isCustomOrderCaseSensitive is neither true nor false")
     return problems
+
+
+def _folded(tree: exp.Expr) -> exp.Expr:
+    """Return the text as java.lang.String.equalsIgnoreCase compares it: letter by letter."""
+    return function("lower", function("upper", tree))
 
 
 def _custom_rank(column: Column, wanted: list[str], *, case_sensitive: bool) -> exp.Expr:
     """Return the place of a text in an order of the author's; texts not in it come last."""
-    spelled = text(column) if case_sensitive else function("lower", text(column))
-    branches = [
-        (equal(spelled.copy(), string(one if case_sensitive else one.lower())), integer(place))
-        for place, one in enumerate(wanted)
-    ]
+    spelled = text(column)
+    texts = [string(one) for one in wanted]
+    if not case_sensitive:
+        spelled, texts = _folded(spelled), [_folded(one) for one in texts]
+    branches = [(is_null(column.tree), null())]
+    branches += [(equal(spelled.copy(), one), integer(place)) for place, one in enumerate(texts)]
     return case(branches, integer(len(wanted)))
 
 
 @operation(
     "SORT",
     Status.DOCUMENTED,
-    "Sorts rows; stable. Text by code point. Nulls: at the top when ascending, as in Spark.",
-    Parameter("expressions", Kind.OBJECTS, "what to sort by, in order", required=True),
+    "Sorts rows by one column or more; rows that are equal in them stay in the order they had. "
+    "Texts are in the order of their code points (upper case before lower). Nulls come first when "
+    "ascending and last when descending, as in Spark, unless nullsOrdering says otherwise. Texts "
+    "that are not in customOrder come after those that are, first when descending.",
+    Parameter(
+        "expressions",
+        Kind.OBJECTS,
+        "what to sort by, in order: sourceColumn, ordering (ASCENDING, DESCENDING), nullsOrdering "
+        "(NULLS_TOP, NULLS_BOTTOM), customOrder (a list of texts), isCustomOrderCaseSensitive",
+        required=True,
+    ),
     conditions=False,
     check=_check_sort,
 )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from cleanroom_pipeline.recipe.findings import not_among
-from cleanroom_pipeline.recipe.plan import Frame
+from cleanroom_pipeline.recipe.plan import Datasets, Frame, Survey
 from cleanroom_pipeline.recipe.steps import Step
 
 
@@ -59,11 +59,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What a plan depends on beside recipe and columns."""
+    """What a plan depends on beside recipe and columns.
+
+    Without `survey` and `datasets` a plan is made for checking, and can't run if it needs them.
+    """
 
     seed: int = 0
     compat: bool = False
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    survey: Survey | None = None
+    datasets: Datasets | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,8 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise ValueProblem("is not JSON") from None
+    except RecursionError:
+        raise ValueProblem("is nested too deeply") from None
 
 
 def _texts(text: str) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Operations that fill missing cells, and those that replace invalid ones, by the same values.
 
-Here: FILL_WITH_* and REPLACE_WITH_*. Not here: removing or flagging rows (quality.py).
+Here: FILL_WITH_* and REPLACE_WITH_*. Not here: removing or flagging rows (quality.py), rolling
+values (rolling_fills.py).
 
-Missing is null or the empty text. Invalid is there, and can't be cast to columnDataType. Numbers in
-a text column are read where they can be; a fill value is spelled as text there. Which fill value:
-AVERAGE, MEDIAN, SUM over the numbers of the column; MOST_FREQUENT and MODE over its cells that are
-neither missing nor invalid; of several most frequent texts the first by code point.
+Missing is null or the empty text. Invalid is there, and can't be cast to columnDataType. A value of
+the whole column is one of the cells that are neither, in all rows, whatever the step's conditions.
+Numbers in a text column are read where they can be.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,6 @@ from cleanroom_pipeline.recipe.data_types import CAST_TYPES, DUCKDB_TYPES, cast_
 from cleanroom_pipeline.recipe.expressions import (
     all_of,
     case,
-    cast,
     double,
     is_null,
     is_numeric,
@@ -27,10 +26,13 @@ from cleanroom_pipeline.recipe.expressions import (
     null,
     paren,
     string,
-    try_cast,
 )
-from cleanroom_pipeline.recipe.expressions import (
-    call as function,
+from cleanroom_pipeline.recipe.expressions import call as function
+from cleanroom_pipeline.recipe.operations.column_values import (
+    Fill,
+    custom_fill,
+    modes,
+    number_fill,
 )
 from cleanroom_pipeline.recipe.operations.declaration import (
     SOURCES,
@@ -41,10 +43,10 @@ from cleanroom_pipeline.recipe.operations.declaration import (
     Status,
     register,
 )
+from cleanroom_pipeline.recipe.operations.measures import MODE_TYPE, PICKS
+from cleanroom_pipeline.recipe.operations.quality import ADVANCED_TYPE, check_advanced_type
 from cleanroom_pipeline.recipe.operations.rewriting import as_type
 from cleanroom_pipeline.recipe.plan import (
-    DOUBLE,
-    INPUT,
     TEXT,
     Column,
     Frame,
@@ -56,16 +58,6 @@ from cleanroom_pipeline.recipe.plan import (
 # Type names that exports hold beside those of CHANGE_DATA_TYPE.
 _TYPES = (*CAST_TYPES, "unsupported")
 _TYPE = Parameter("columnDataType", Kind.CHOICE, "the type of the column", choices=_TYPES)
-_ADVANCED = Parameter("advancedDataType", Kind.TEXT, "refused: its detector is not published")
-
-
-@dataclass(frozen=True)
-class Fill:
-    """What a cell is filled with: a tree of type `type`, and the values it needs beforehand."""
-
-    tree: exp.Expr
-    type: str
-    scalars: Mapping[str, exp.Expr]
 
 
 @dataclass(frozen=True)
@@ -86,77 +78,54 @@ def _wrong(call: Call, column: Column) -> exp.Expr:
     return all_of([there, is_null(cast_column(column, call["columnDataType"]))])
 
 
+def _sound(target: Target) -> exp.Expr:
+    """Return whether a cell is neither missing nor invalid."""
+    column, type_name = target.column, target.call["columnDataType"]
+    there = paren(exp.Not(this=missing(column)))
+    if type_name not in DUCKDB_TYPES:
+        return there
+    return all_of([there, paren(exp.Not(this=is_null(cast_column(column, type_name))))])
+
+
 def _right(target: Target) -> exp.Expr:
     """Return the cell's own value, null where it is missing or invalid."""
-    column, type_name = target.column, target.call["columnDataType"]
-    sound = paren(exp.Not(this=missing(column)))
-    if type_name in DUCKDB_TYPES:
-        castable = paren(exp.Not(this=is_null(cast_column(column, type_name))))
-        sound = all_of([sound, castable])
-    return case([(sound, column.tree)])
+    return case([(_sound(target), target.column.tree)])
 
 
-def _typed(tree: exp.Expr, column: Column) -> Fill:
-    """Return a number as the column can hold it: spelled in a text column, else DOUBLE."""
-    if column.type == TEXT:
-        return Fill(cast(tree, TEXT), TEXT, {})
-    return Fill(tree, DOUBLE, {})
+def _numbers(target: Target) -> exp.Expr:
+    """Return the cell's number, null where it is missing, invalid or none."""
+    return case([(_sound(target), double(target.column))])
 
 
 def _number(aggregate: str) -> Callable[[Target], Fill]:
     def fill(target: Target) -> Fill:
-        made = _typed(scalar(target.name), target.column)
-        return replace(made, scalars={target.name: function(aggregate, double(target.column))})
+        scalars = {target.name: function(aggregate, _numbers(target))}
+        return number_fill(scalar(target.name), target.column, scalars)
 
     return fill
 
 
 def _most_frequent(target: Target) -> Fill:
-    tree = _modes(_right(target), "min")
+    tree = modes(_right(target), "min")
     return Fill(scalar(target.name), target.column.type, {target.name: tree})
 
 
-_PICKS = {"MINIMUM": "min", "MAXIMUM": "max", "AVERAGE": "avg"}
-
-
 def _mode(target: Target) -> Fill:
-    pick = _PICKS.get(target.call["modeType"])
-    modes = _modes(double(target.column), pick or "min", alone=pick is None)
-    return replace(_typed(scalar(target.name), target.column), scalars={target.name: modes})
-
-
-def _modes(value: exp.Expr, pick: str, *, alone: bool = False) -> exp.Select:
-    """Return SELECT pick(v) of the most frequent values; with `alone`, null unless there is one."""
-    v, n, most = exp.column("v"), exp.column("n"), exp.column("most")
-    counted = (
-        exp.select(value.as_("v"), exp.Count(this=exp.Star()).as_("n"))
-        .from_(INPUT)
-        .group_by(value.copy())
-        .having(paren(exp.Not(this=is_null(value.copy()))))
-    )
-    window = exp.Window(this=exp.Max(this=n.copy())).as_("most")
-    ranked = exp.select(v.copy(), n.copy(), window).from_(counted.subquery("counted"))
-    picked = function(pick, v)
-    if alone:
-        only = paren(exp.EQ(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)))
-        picked = case([(only, picked)])
-    same = exp.EQ(this=n, expression=most)
-    return exp.select(picked.as_("value")).from_(ranked.subquery("ranked")).where(same)
+    pick = PICKS.get(target.call["modeType"])
+    tree = modes(_numbers(target), pick or "min", alone=pick is None)
+    return number_fill(scalar(target.name), target.column, {target.name: tree})
 
 
 def _custom(target: Target) -> Fill:
-    column, value = target.column, string(target.call["value"])
-    if column.type == TEXT:
-        return Fill(value, TEXT, {})
-    return Fill(try_cast(value, column.type), column.type, {})
+    return custom_fill(target.call["value"], target.column)
 
 
 def _empty(_: Target) -> Fill:
-    return Fill(string(""), TEXT, {})
+    return Fill(string(""), TEXT)
 
 
 def _null(target: Target) -> Fill:
-    return Fill(null(), target.column.type, {})
+    return Fill(null(), target.column.type)
 
 
 def _last_valid(target: Target) -> Fill:
@@ -164,42 +133,69 @@ def _last_valid(target: Target) -> Fill:
     order = exp.Order(expressions=[exp.Ordered(this=row())])
     spec = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW")
     window = exp.Window(this=last, order=order, spec=spec)
-    return Fill(window, target.column.type, {})
+    return Fill(window, target.column.type)
 
 
-_FILLS: Mapping[str, tuple[int, Status, Callable[[Target], Fill]]] = {
-    "AVERAGE": (1, Status.DOCUMENTED, _number("avg")),
-    "MEDIAN": (1, Status.DOCUMENTED, _number("median")),
-    "SUM": (2, Status.DOCUMENTED, _number("sum")),
-    "MOST_FREQUENT": (1, Status.INFERRED, _most_frequent),
-    "MODE": (1, Status.DOCUMENTED, _mode),
-    "CUSTOM": (1, Status.DOCUMENTED, _custom),
-    "EMPTY": (1, Status.DOCUMENTED, _empty),
-    "NULL": (1, Status.INFERRED, _null),
-    "LAST_VALID": (1, Status.DOCUMENTED, _last_valid),
+@dataclass(frozen=True)
+class Way:
+    """One way to fill: the tiers of FILL_ and REPLACE_, what is sure of it, what it fills with."""
+
+    fill: Callable[[Target], Fill]
+    status: Status
+    doc: str
+    tier: int = 1
+
+
+_SPELLED = (
+    " Cells that are no number are left out; a text column gets the number as text, another "
+    "becomes DOUBLE; with no number at all it is null."
+)
+_WAYS: Mapping[str, Way] = {
+    "AVERAGE": Way(_number("avg"), Status.DOCUMENTED, "the average." + _SPELLED),
+    "MEDIAN": Way(_number("median"), Status.DOCUMENTED, "the median." + _SPELLED),
+    "SUM": Way(_number("sum"), Status.DOCUMENTED, "the sum." + _SPELLED, tier=2),
+    "MOST_FREQUENT": Way(
+        _most_frequent,
+        Status.INFERRED,
+        "the most frequent cell that is neither missing nor invalid; AWS is silent on ties: of "
+        "several the least, texts by code point.",
+    ),
+    "MODE": Way(
+        _mode,
+        Status.INFERRED,
+        "the most frequent number; of several what modeType says, with NONE null (AWS names NONE "
+        "and is silent on it)." + _SPELLED,
+    ),
+    "CUSTOM": Way(
+        _custom,
+        Status.DOCUMENTED,
+        "`value`, as it is in a text column, read as the column's type in another.",
+    ),
+    "EMPTY": Way(
+        _empty, Status.INFERRED, "the empty text; a column of another type becomes a text column."
+    ),
+    "NULL": Way(_null, Status.INFERRED, "null."),
+    "LAST_VALID": Way(
+        _last_valid,
+        Status.DOCUMENTED,
+        "the nearest earlier cell, in input order, that is neither missing nor invalid "
+        "(columnDataType says what is); before the first of them null.",
+    ),
 }
 _MORE: Mapping[str, tuple[Parameter, ...]] = {
     "CUSTOM": (Parameter("value", Kind.TEXT, "the value to fill with", required=True),),
-    "MODE": (
-        Parameter(
-            "modeType",
-            Kind.CHOICE,
-            "which of several modes",
-            default="NONE",
-            choices=(*_PICKS, "NONE"),
-        ),
-    ),
+    "MODE": (MODE_TYPE,),
 }
 
 
 def _fill(call: Call, frame: Frame) -> Frame:
-    make = _FILLS[call.step.operation.partition("_WITH_")[2]][2]
+    way = _WAYS[call.step.operation.partition("_WITH_")[2]]
     condition = conditions_tree(call.step.conditions, frame)
     changes: dict[str, Output] = {}
     scalars: dict[str, exp.Expr] = {}
     for place, name in enumerate(call.sources):
         column = frame.column(name)
-        fill = make(Target(call, column, f"fill_{place}"))
+        fill = way.fill(Target(call, column, f"fill_{place}"))
         wrong = _wrong(call, column)
         if condition is not None:
             wrong = all_of([wrong, condition.copy()])
@@ -209,11 +205,10 @@ def _fill(call: Call, frame: Frame) -> Frame:
     return frame.replaced(changes, scalars=scalars)
 
 
-def _check(values: Mapping[str, Any]) -> Iterable[str]:
-    if values["advancedDataType"]:
-        yield "advancedDataType is refused: AWS does not publish how it detects the type"
+def _check_replaced(values: Mapping[str, Any]) -> Iterable[str]:
     if values["columnDataType"] == "unsupported":
         yield "columnDataType 'unsupported' says nothing about which cells are valid"
+    yield from check_advanced_type(values)
 
 
 def _check_number(values: Mapping[str, Any]) -> Iterable[str]:
@@ -221,26 +216,39 @@ def _check_number(values: Mapping[str, Any]) -> Iterable[str]:
     known = type_name in DUCKDB_TYPES
     if known and not is_numeric(DUCKDB_TYPES[type_name]):
         yield f"needs numbers; columnDataType is {type_name!r}"
-    yield from _check(values)
 
 
-def _declare(prefix: str, name: str) -> Operation:
-    tier, status, _ = _FILLS[name]
+def _declare(prefix: str, name: str, way: Way) -> Operation:
     fills = prefix == "FILL"
-    which = "missing" if fills else "invalid"
-    type_parameter = _TYPE if fills else replace(_TYPE, required=True)
-    numeric = name in {"AVERAGE", "MEDIAN", "SUM", "MODE"}
+    which = (
+        "missing cells (null, or the empty text)"
+        if fills
+        else ("invalid cells (there, and not castable to columnDataType; missing ones stay)")
+    )
+    checks = [check_advanced_type] if fills else [_check_replaced]
+    if name in {"AVERAGE", "MEDIAN", "SUM", "MODE"}:
+        checks.append(_check_number)
+
+    def check(values: Mapping[str, Any]) -> Iterable[str]:
+        for one in checks:
+            yield from one(values)
+
     return Operation(
         f"{prefix}_WITH_{name}",
-        tier if fills else 2,
-        status if fills else Status.INFERRED,
-        f"Replaces {which} cells: {name.lower().replace('_', ' ')}.",
-        (SOURCES, type_parameter, _ADVANCED, *_MORE.get(name, ())),
+        way.tier if fills else 2,
+        way.status if fills else Status.INFERRED,
+        f"Fills {which} with {way.doc}" if fills else f"Replaces {which} with {way.doc}",
+        (
+            SOURCES,
+            _TYPE if fills else replace(_TYPE, required=True),
+            ADVANCED_TYPE,
+            *_MORE.get(name, ()),
+        ),
         _fill,
-        check=_check_number if numeric else _check,
+        check=check,
     )
 
 
-for _prefix in ("FILL", "REPLACE"):
-    for _name in _FILLS:
-        register(_declare(_prefix, _name))
+for _name, _way in _WAYS.items():
+    for _prefix in ("FILL", "REPLACE"):
+        register(_declare(_prefix, _name, _way))

@@ -24,10 +24,13 @@ from cleanroom_pipeline.recipe.operations.declaration import (
     register,
 )
 from cleanroom_pipeline.recipe.operations.rewriting import new_column
-from cleanroom_pipeline.recipe.plan import Column, Constant, Frame
+from cleanroom_pipeline.recipe.plan import Column, Constant, Frame, Made
 
 VALUE = Parameter("value", Kind.TEXT, "a text, instead of a column")
 ANY_SOURCE = replace(SOURCE, doc="the column that is read", required=False)
+# AWS's pages of FLOOR and CEILING number one of the two names.
+SOURCE_1 = Parameter("sourceColumn1", Kind.COLUMN, "another name of 'sourceColumn'")
+VALUE_1 = Parameter("value1", Kind.TEXT, "another name of 'value'")
 PAIR = (
     Parameter("sourceColumn1", Kind.COLUMN, "the first column"),
     Parameter("value1", Kind.TEXT, "a text, instead of the first column"),
@@ -36,19 +39,51 @@ PAIR = (
     TARGET,
 )
 
+
+Check = Callable[[Mapping[str, Any]], Iterable[str]]
 Unary = Callable[[Column], exp.Expr]
 Binary = Callable[[Column, Column], exp.Expr]
 
 
 def check_operand(values: Mapping[str, Any]) -> Iterable[str]:
     """Yield what is wrong when a column and a text are both there, or neither."""
-    if bool(values["sourceColumns"]) == (values["value"] is not None):
+    columns = bool(values["sourceColumns"]) + (values.get("sourceColumn1") is not None)
+    texts = sum(values.get(name) is not None for name in ("value", "value1"))
+    if columns + texts != 1:
         yield "needs either 'sourceColumn' or 'value'"
 
 
 def operand(call: Call, frame: Frame) -> Column:
     """Return the column, or the text, that a function of one cell is given."""
-    return frame.column(call.source) if call.sources else Constant(call["value"])
+    name = call.source if call.sources else call.values.get("sourceColumn1")
+    if name is not None:
+        return frame.column(name)
+    value = call.values.get("value")
+    return Constant(call["value1"] if value is None else value)
+
+
+def of_cell(
+    name: str,
+    make: Callable[[Call, Column], Made],
+    doc: str,
+    *more: Parameter,
+    tier: int = 2,
+    status: Status = Status.DOCUMENTED,
+    check: Check | None = None,
+) -> None:
+    """Declare a function of one cell that may need its parameters; `check` looks at those."""
+
+    def build(call: Call, frame: Frame) -> Frame:
+        made = make(call, operand(call, frame))
+        return new_column(call, frame, made.tree, type_=made.type, functions=made.functions)
+
+    def checked(values: Mapping[str, Any]) -> Iterable[str]:
+        yield from check_operand(values)
+        if check:
+            yield from check(values)
+
+    parameters = (ANY_SOURCE, VALUE, TARGET, *more)
+    register(Operation(name, tier, status, doc, parameters, build, check=checked))
 
 
 def unary(
@@ -61,13 +96,15 @@ def unary(
     status: Status = Status.DOCUMENTED,
 ) -> None:
     """Declare a function of one cell; `change` gives the new cell, of DuckDB type `type_`."""
-
-    def build(call: Call, frame: Frame) -> Frame:
-        return new_column(call, frame, change(operand(call, frame)), type_=type_)
-
     doc = doc or f"{name.lower().replace('_', ' ')} of a cell, in a new column."
-    parameters = (ANY_SOURCE, VALUE, TARGET, *more)
-    register(Operation(name, tier, status, doc, parameters, build, check=check_operand))
+    of_cell(
+        name,
+        lambda _, column: Made(change(column), type_),
+        doc,
+        *more,
+        tier=tier,
+        status=status,
+    )
 
 
 def check_pair(values: Mapping[str, Any]) -> Iterable[str]:
@@ -89,6 +126,23 @@ def operands(call: Call, frame: Frame) -> tuple[Column, Column]:
     return first, second
 
 
+def of_two_cells(
+    name: str,
+    make: Callable[[Call, Column, Column], Made],
+    doc: str,
+    *,
+    tier: int = 2,
+    status: Status = Status.DOCUMENTED,
+) -> None:
+    """Declare a function of two cells."""
+
+    def build(call: Call, frame: Frame) -> Frame:
+        made = make(call, *operands(call, frame))
+        return new_column(call, frame, made.tree, type_=made.type, functions=made.functions)
+
+    register(Operation(name, tier, status, doc, PAIR, build, check=check_pair))
+
+
 def binary(
     name: str,
     type_: str,
@@ -98,10 +152,6 @@ def binary(
     tier: int = 2,
     status: Status = Status.DOCUMENTED,
 ) -> None:
-    """Declare a function of two cells."""
-
-    def build(call: Call, frame: Frame) -> Frame:
-        return new_column(call, frame, change(*operands(call, frame)), type_=type_)
-
+    """Declare a function of two cells whose new cell is always of DuckDB type `type_`."""
     doc = doc or f"{name.lower().replace('_', ' ')} of two cells, in a new column."
-    register(Operation(name, tier, status, doc, PAIR, build, check=check_pair))
+    of_two_cells(name, lambda _, a, b: Made(change(a, b), type_), doc, tier=tier, status=status)

@@ -1,7 +1,7 @@
 """Operations that mask parts of cells in place.
 
-Here: MASK_RANGE, MASK_DATE, MASK_CUSTOM, MASK_DELIMITER. Not here: hashes (pii.py), other values
-instead (substitution.py).
+Here: MASK_RANGE, MASK_CUSTOM, MASK_DELIMITER. Not here: MASK_DATE (date_masks.py), hashes (pii.py),
+other values instead (substitution.py).
 """
 
 import re
@@ -10,22 +10,16 @@ from typing import Any
 
 from sqlglot import exp
 
+from cleanroom_pipeline.recipe import patterns
+from cleanroom_pipeline.recipe.detectors import Span
+from cleanroom_pipeline.recipe.expressions import call as function
 from cleanroom_pipeline.recipe.expressions import (
-    all_of,
-    any_of,
-    case,
     concat,
-    full_match,
     integer,
-    is_null,
     paren,
-    refuse_cell,
     string,
     text,
-    try_cast,
 )
-from cleanroom_pipeline.recipe.expressions import call as function
-from cleanroom_pipeline.recipe.operations.cleaning import text_function
 from cleanroom_pipeline.recipe.operations.declaration import (
     SOURCES,
     Call,
@@ -34,32 +28,42 @@ from cleanroom_pipeline.recipe.operations.declaration import (
     Status,
     operation,
 )
-from cleanroom_pipeline.recipe.operations.pii import refusal
+from cleanroom_pipeline.recipe.operations.entities import (
+    ENTITY_FILTER,
+    FILTER_DOC,
+    CellChange,
+    Change,
+    by_cell,
+    check_entities,
+    limited,
+)
+from cleanroom_pipeline.recipe.operations.pattern_parameter import pattern_problem
 from cleanroom_pipeline.recipe.operations.rewriting import function_name, in_place
-from cleanroom_pipeline.recipe.plan import DATE, Column, Frame
+from cleanroom_pipeline.recipe.plan import Column, Frame, Runtime
 
-_SYMBOL = Parameter("maskSymbol", Kind.TEXT, "the character to mask with", required=True)
-_NO_FILTER = Parameter("entityTypeFilter", Kind.TEXT, "which personal data to look for")
+SYMBOL = Parameter("maskSymbol", Kind.TEXT, "the character to mask with", required=True)
+_CLASSES = {"SYMBOLS": "!-/:-@\\[-`{-~", "WHITESPACE": " \\t\\n\\v\\f\\r"}
+_ALPHABET = Parameter(
+    "alphabet", Kind.CHOICES, "the kinds of characters that stay", choices=tuple(_CLASSES)
+)
 
 
-def _check_symbol(values: Mapping[str, Any]) -> Iterable[str]:
+def check_symbol(values: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what is wrong with maskSymbol."""
     if len(values["maskSymbol"]) != 1:
         yield "parameter 'maskSymbol' must be a single character"
 
 
 def _check_mask(values: Mapping[str, Any]) -> Iterable[str]:
-    yield from _check_symbol(values)
-    if values.get("entityTypeFilter"):
-        yield (
-            "entityTypeFilter is refused: AWS's detector can't be reproduced, and a cell that it "
-            "would have found might stay in clear text. Leave it out to mask every cell"
-        )
+    yield from check_symbol(values)
+    yield from check_entities(values)
 
 
-_CLASSES = {"SYMBOLS": "!-/:-@\\[-`{-~", "WHITESPACE": " \\t\\n\\v\\f\\r"}
-_ALPHABET = Parameter(
-    "alphabet", Kind.CHOICES, "the kinds of characters that stay", choices=tuple(_CLASSES)
-)
+def _mask(call: Call) -> Change:
+    """Return the text with every character masked but those of the kinds in `alphabet`."""
+    classes = "".join(_CLASSES[one] for one in call["alphabet"] or ())
+    hidden = re.compile(f"[^{classes}]" if classes else "(?s:.)")
+    return lambda value: hidden.sub(lambda _: call["maskSymbol"], value)
 
 
 def _masked(tree: exp.Expr, symbol: str, kept: Iterable[str]) -> exp.Expr:
@@ -77,21 +81,31 @@ def _edge(value: int, length: exp.Expr) -> exp.Expr:
     return function("greatest", moved, integer(0))
 
 
+def _check_range(values: Mapping[str, Any]) -> Iterable[str]:
+    yield from _check_mask(values)
+    start, stop = values["start"], values["stop"]
+    if stop is not None and start >= stop and (start < 0) == (stop < 0):
+        yield "masks nothing: 'start' is not before 'stop'"
+
+
 @operation(
     "MASK_RANGE",
     Status.EXACT,
     "Masks the characters from start (0-based, included) to stop (excluded), one symbol each; "
-    "negative places count from the end. Characters are Unicode code points.",
+    "negative places count from the end. Characters are Unicode code points. Null and empty stay, "
+    f"and so does what lies outside of the range. {FILTER_DOC}",
     SOURCES,
-    _SYMBOL,
+    SYMBOL,
     Parameter("start", Kind.INTEGER, "the first place masked", default=0),
     Parameter("stop", Kind.INTEGER, "the first place after it that is not"),
     _ALPHABET,
-    _NO_FILTER,
-    check=_check_mask,
+    ENTITY_FILTER,
+    check=_check_range,
 )
 def mask_range(call: Call, frame: Frame) -> Frame:
     """Mask a range of characters."""
+    if call["entityTypeFilter"]:
+        return by_cell(call, frame, _range_in_parts)
 
     def change(column: Column) -> exp.Expr:
         tree = text(column)
@@ -114,187 +128,184 @@ def mask_range(call: Call, frame: Frame) -> Frame:
     return in_place(call, frame, change)
 
 
+def _range_in_parts(call: Call, column: Column) -> CellChange:
+    masked = _mask(call)
+
+    def change(part: str) -> str:
+        start, stop, _ = slice(call["start"], call["stop"]).indices(len(part))
+        stop = max(start, stop)
+        return part[:start] + masked(part[start:stop]) + part[stop:]
+
+    return lambda _: limited(call, column.name, change)
+
+
 def _plus(tree: exp.Expr, value: int) -> exp.Expr:
     return paren(exp.Add(this=tree, expression=integer(value)))
-
-
-_DATE_PARTS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND")
-_ISO_MOMENT = r"(\d{4})-(\d{2})-(\d{2})(?:([T ])(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z?))?"
-# The group of _ISO_MOMENT that holds each part.
-_PART_GROUPS = {"HOUR": 5, "MINUTE": 6, "SECOND": 7, "MILLISECOND": 8}
-
-
-@operation(
-    "MASK_DATE",
-    Status.DOCUMENTED,
-    "Masks parts of an ISO date (yyyy-mm-dd, with a time or without), a symbol a digit; spelled "
-    "with slashes, as DataBrew spells them. Null and empty stay. A cell that is no ISO date "
-    "ends the run. With `compat`, a date whose last field is at most 12 is read as yyyy-dd-mm, as "
-    "AWS's published sample shows; DataBrew then masks the wrong field.",
-    SOURCES,
-    _SYMBOL,
-    Parameter("redact", Kind.CHOICES, "what to mask", required=True, choices=_DATE_PARTS),
-    Parameter("locale", Kind.TEXT, "the language of month names; ISO dates hold none"),
-    check=_check_symbol,
-)
-def mask_date(call: Call, frame: Frame) -> Frame:
-    """Mask parts of dates."""
-
-    def change(column: Column) -> exp.Expr:
-        tree = text(column)
-        empty = any_of([is_null(tree), paren(exp.EQ(this=tree.copy(), expression=string("")))])
-        moment = all_of(
-            [
-                full_match(tree.copy(), _ISO_MOMENT),
-                paren(exp.Not(this=is_null(try_cast(_left(tree, 10), DATE)))),
-            ]
-        )
-        date = _masked_date(call, tree)
-        stop = refuse_cell(refusal(call, column.name, "an ISO date"))
-        return case([(empty, tree), (moment, concat(date, _masked_time(call, tree)))], stop)
-
-    return in_place(call, frame, change)
-
-
-def _left(tree: exp.Expr, size: int) -> exp.Expr:
-    return function("left", tree.copy(), integer(size))
-
-
-def _masked_date(call: Call, tree: exp.Expr) -> exp.Expr:
-    year = _field(call, "YEAR", function("substr", tree.copy(), integer(1), integer(4)))
-    second = function("substr", tree.copy(), integer(6), integer(2))
-    third = function("substr", tree.copy(), integer(9), integer(2))
-
-    def spelled(second_part: str, third_part: str) -> exp.Expr:
-        slash = string("/")
-        fields = (_field(call, second_part, second), _field(call, third_part, third))
-        return concat(year.copy(), slash, fields[0], slash.copy(), fields[1])
-
-    right = spelled("MONTH", "DAY")
-    if not call.options.compat:
-        return right
-    ambiguous = paren(exp.LTE(this=try_cast(third.copy(), "INTEGER"), expression=integer(12)))
-    return case([(ambiguous, spelled("DAY", "MONTH"))], right)
-
-
-def _masked_time(call: Call, tree: exp.Expr) -> exp.Expr:
-    def group(number: int) -> exp.Expr:
-        return function("regexp_extract", tree.copy(), string(_ISO_MOMENT), integer(number))
-
-    def part(name: str) -> exp.Expr:
-        return _field(call, name, group(_PART_GROUPS[name]))
-
-    def after(separator: str, name: str) -> exp.Expr:
-        there = paren(exp.NEQ(this=group(_PART_GROUPS[name]), expression=string("")))
-        return case([(there, concat(string(separator), part(name)))], string(""))
-
-    spelled = concat(
-        group(4), part("HOUR"), string(":"), part("MINUTE"), after(":", "SECOND"),
-        after(".", "MILLISECOND"), group(9),
-    )  # fmt: skip
-    longer = paren(exp.GT(this=function("length", tree.copy()), expression=integer(10)))
-    return case([(longer, spelled)], string(""))
-
-
-def _field(call: Call, part: str, digits: exp.Expr) -> exp.Expr:
-    if part not in call["redact"]:
-        return digits.copy()
-    return function("repeat", string(call["maskSymbol"]), function("length", digits.copy()))
 
 
 def _check_mask_custom(values: Mapping[str, Any]) -> Iterable[str]:
     yield from _check_mask(values)
     if values["regex"]:
-        try:
-            re.compile(values["customValue"], re.ASCII)
-        except re.error as error:
-            yield f"parameter 'customValue' is no regular expression: {error}"
+        yield from pattern_problem("customValue", values["customValue"])
+
+
+def overlapping_spans(value: str, sought: str) -> list[Span]:
+    """Return where a text stands in another, also where one occurrence reaches into the next."""
+    spans: list[Span] = []
+    place = value.find(sought)
+    while place >= 0:
+        spans.append((place, place + len(sought)))
+        place = value.find(sought, place + 1)
+    return spans
 
 
 @operation(
     "MASK_CUSTOM",
     Status.INFERRED,
-    "Masks each character of every match of customValue: a text or, with regex, a pattern (run by "
-    "Python's `re` with ASCII classes).",
+    "Masks each character of every occurrence of customValue, also of those that overlap; with "
+    "regex, of every match of it as a pattern. Upper and lower case differ. Null and empty stay. "
+    f"{FILTER_DOC}",
     SOURCES,
-    _SYMBOL,
+    SYMBOL,
     Parameter("customValue", Kind.TEXT, "what to mask", required=True),
     Parameter("regex", Kind.BOOLEAN, "whether customValue is a pattern", default=False),
-    _NO_FILTER,
+    ENTITY_FILTER,
     check=_check_mask_custom,
 )
 def mask_custom(call: Call, frame: Frame) -> Frame:
     """Mask every match."""
-    symbol, value = call["maskSymbol"], call["customValue"]
-    if not call["regex"]:
-        stars = string(symbol * len(value))
-        return in_place(
-            call, frame, lambda one: function("replace", text(one), string(value), stars.copy())
-        )
-    compiled = re.compile(value, re.ASCII)
-    made = text_function(
-        function_name(call),
-        lambda cell: compiled.sub(lambda match: symbol * len(match.group()), cell),
+    sought = call["customValue"]
+    if call["regex"] or call["entityTypeFilter"] or _overlaps_itself(sought):
+        return by_cell(call, frame, _custom)
+    stars = string(call["maskSymbol"] * len(sought))
+    return in_place(
+        call, frame, lambda one: function("replace", text(one), string(sought), stars.copy())
     )
-    return in_place(call, frame, lambda one: function(made.name, text(one)), functions=[made])
+
+
+def _overlaps_itself(value: str) -> bool:
+    return any(value.startswith(value[place:]) for place in range(1, len(value)))
+
+
+def _custom(call: Call, column: Column) -> CellChange:
+    symbol: str = call["maskSymbol"]
+    sought = call["customValue"]
+
+    def hidden(span: str) -> str:
+        return symbol * len(span)
+
+    def change(value: str) -> str:
+        return covered(value, overlapping_spans(value, sought), hidden)
+
+    def make(_: Runtime) -> Change:
+        if not call["regex"]:
+            return limited(call, column.name, change)
+        pattern = patterns.compiled(sought)
+
+        def change_matches(value: str, left: float) -> str:
+            found = patterns.each_match(pattern, value, left)
+            return covered(value, (match.span() for match in found), hidden)
+
+        in_time: Change = patterns.bounded(function_name(call), change_matches)
+        return limited(call, column.name, in_time)
+
+    return make
+
+
+def covered(value: str, spans: Iterable[Span], change: Change) -> str:
+    """Return a text with its spans changed; spans come in order of where they begin."""
+    made, done = [], 0
+    for begin, end in spans:
+        begin = max(begin, done)
+        made += [value[done:begin], change(value[begin:end])]
+        done = max(done, end)
+    return "".join([*made, value[done:]])
 
 
 def _check_mask_delimiter(values: Mapping[str, Any]) -> Iterable[str]:
     yield from _check_mask(values)
     if not values["startDelimiter"] and not values["endDelimiter"]:
         yield "needs 'startDelimiter', 'endDelimiter' or both"
-    if values["preserveDelimiters"] is not None:
-        yield (
-            "preserveDelimiters is refused: AWS's name and description of it contradict each "
-            "other. Leave it out: delimiters then stay"
-        )
 
 
-def delimited_spans(value: str, start: str | None, end: str | None) -> list[tuple[int, int]]:
-    """Return the spans between delimiters; one that is never closed reaches the end of the text."""
-    if start is None:
+def delimited_spans(
+    value: str, start: str | None, end: str | None, *, whole: bool = False
+) -> list[Span]:
+    """Return the spans between delimiters, with the delimiters themselves if `whole`.
+
+    What is never closed reaches the end of the text. A start between delimiters needs an end of its
+    own, unless both are the same text. Without `start`, a text that holds no end is one span.
+    """
+    if not start:
         place = value.find(end or "")
-        return [(0, place)] if place >= 0 else []
-    spans: list[tuple[int, int]] = []
-    position = value.find(start)
-    while position >= 0:
-        begin = position + len(start)
-        stop = value.find(end, begin) if end else -1
-        if stop < 0:
-            return [*spans, (begin, len(value))]
-        spans.append((begin, stop))
-        position = value.find(start, stop + len(end or ""))
+        if place < 0:
+            return [(0, len(value))]
+        return [(0, place + len(end or "") if whole else place)]
+    spans: list[Span] = []
+    place = value.find(start)
+    while place >= 0:
+        begin = place + len(start)
+        stop, after = _closing(value, begin, start, end)
+        spans.append((place, after) if whole else (begin, stop))
+        place = value.find(start, after)
     return spans
+
+
+def _closing(value: str, begin: int, start: str, end: str | None) -> Span:
+    """Return where the end delimiter of what begins there stands; the text's end for none."""
+    depth, place, stop = 1, begin, -1
+    while end:
+        if stop < place:
+            stop = value.find(end, place)
+        if stop < 0:
+            break
+        opened = value.find(start, place, stop) if start != end else -1
+        if opened >= 0:
+            depth, place = depth + 1, opened + len(start)
+            continue
+        depth, place = depth - 1, stop + len(end)
+        if depth == 0:
+            return stop, place
+    return len(value), len(value)
 
 
 @operation(
     "MASK_DELIMITER",
     Status.INFERRED,
-    "Masks what stands between each start delimiter and the next end delimiter; without one of "
-    "them up to the text's end, or from its beginning. Delimiters stay.",
+    "Masks what stands between each start delimiter and the end delimiter that closes it, one "
+    "symbol a character; without startDelimiter from the text's beginning to the first end "
+    "delimiter, without endDelimiter up to the text's end. What is never closed is masked to the "
+    "end, and a text without the only delimiter, an end, is masked whole. With both, a text "
+    f"without a start stays. Null and empty stay. {FILTER_DOC}",
     SOURCES,
-    _SYMBOL,
+    SYMBOL,
     Parameter("startDelimiter", Kind.TEXT, "what stands before the masked text"),
     Parameter("endDelimiter", Kind.TEXT, "what stands after it"),
-    Parameter("preserveDelimiters", Kind.BOOLEAN, "refused"),
+    Parameter(
+        "preserveDelimiters",
+        Kind.BOOLEAN,
+        "true masks the delimiters too: so AWS describes it, against its name",
+        default=False,
+    ),
     _ALPHABET,
-    _NO_FILTER,
+    ENTITY_FILTER,
     check=_check_mask_delimiter,
 )
 def mask_delimiter(call: Call, frame: Frame) -> Frame:
     """Mask between delimiters."""
-    classes = "".join(_CLASSES[one] for one in call["alphabet"] or ())
-    hidden = re.compile(f"[^{classes}]" if classes else "(?s:.)")
+    return by_cell(call, frame, _delimited)
 
-    def masked(span: str) -> str:
-        return hidden.sub(lambda _: call["maskSymbol"], span)
+
+def _delimited(call: Call, column: Column) -> CellChange:
+    masked = _mask(call)
 
     def change(value: str) -> str:
-        parts, done = [], 0
-        for begin, stop in delimited_spans(value, call["startDelimiter"], call["endDelimiter"]):
-            parts += [value[done:begin], masked(value[begin:stop])]
-            done = stop
-        return "".join([*parts, value[done:]])
+        spans = delimited_spans(
+            value,
+            call["startDelimiter"],
+            call["endDelimiter"],
+            whole=call["preserveDelimiters"],
+        )
+        return covered(value, spans, masked)
 
-    made = text_function(function_name(call), change)
-    return in_place(call, frame, lambda one: function(made.name, text(one)), functions=[made])
+    return lambda _: limited(call, column.name, change)

@@ -6,7 +6,8 @@ Duplicates: the first row in input order stays, or is unflagged. Null is a value
 in Spark: rows with a null key are duplicates of each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlglot import exp
 
@@ -26,7 +27,6 @@ from cleanroom_pipeline.recipe.expressions import (
     text,
 )
 from cleanroom_pipeline.recipe.findings import StepError
-from cleanroom_pipeline.recipe.operations.cleaning import check_pattern
 from cleanroom_pipeline.recipe.operations.declaration import (
     SOURCE,
     TARGET,
@@ -36,11 +36,15 @@ from cleanroom_pipeline.recipe.operations.declaration import (
     Status,
     operation,
 )
-from cleanroom_pipeline.recipe.operations.rewriting import function_name, new_column
+from cleanroom_pipeline.recipe.operations.pattern_parameter import PATTERN, check_pattern
+from cleanroom_pipeline.recipe.operations.rewriting import function_name, new_column, without_rows
 from cleanroom_pipeline.recipe.plan import Column, DropDuplicates, Filter, Frame, row
 
-_TRUE = Parameter("trueString", Kind.TEXT, "what a flagged row gets", default="True")
-_FALSE = Parameter("falseString", Kind.TEXT, "what another row gets", default="False")
+FLAGS = (
+    Parameter("trueString", Kind.TEXT, "what a flagged row gets", default="True"),
+    Parameter("falseString", Kind.TEXT, "what another row gets", default="False"),
+)
+ADVANCED_TYPE = Parameter("advancedDataType", Kind.TEXT, "refused: its detector is not published")
 _FLAG = Parameter("flagType", Kind.TEXT, "ignored: the operation's name says it")
 
 
@@ -58,36 +62,41 @@ def remove_values(call: Call, frame: Frame) -> Frame:
     return frame.then(Filter(negated(condition)))
 
 
-def _remove_rows(call: Call, frame: Frame, wrong: exp.Expr) -> Frame:
-    condition = conditions_tree(call.step.conditions, frame)
-    if condition is not None:
-        wrong = all_of([wrong, condition])
-    return frame.then(Filter(negated(wrong)))
+def check_advanced_type(values: Mapping[str, Any]) -> Iterable[str]:
+    """Yield why advancedDataType is refused, where it is written."""
+    if values["advancedDataType"]:
+        yield "advancedDataType is refused: AWS does not publish how it detects the type"
 
 
-@operation("REMOVE_MISSING", Status.DOCUMENTED, "Removes rows whose cell is null or empty.", SOURCE)
+@operation(
+    "REMOVE_MISSING",
+    Status.DOCUMENTED,
+    "Removes rows whose cell is null or the empty text; white space is a text like others.",
+    SOURCE,
+)
 def remove_missing(call: Call, frame: Frame) -> Frame:
     """Filter out missing cells."""
-    return _remove_rows(call, frame, missing(frame.column(call.source)))
+    return without_rows(call, frame, missing(frame.column(call.source)))
 
 
 @operation(
     "REMOVE_INVALID",
     Status.DOCUMENTED,
-    "Removes rows whose cell is there and can't be cast to the type.",
+    "Removes rows whose cell is there and can't be cast to the type; rows with missing cells stay.",
     SOURCE,
     Parameter(
         "columnDataType", Kind.CHOICE, "the type of the column", required=True, choices=CAST_TYPES
     ),
+    ADVANCED_TYPE,
     tier=2,
+    check=check_advanced_type,
 )
 def remove_invalid(call: Call, frame: Frame) -> Frame:
     """Filter out cells of another type."""
     column = frame.column(call.source)
     there = paren(exp.Not(this=missing(column)))
-    return _remove_rows(
-        call, frame, all_of([there, is_null(cast_column(column, call["columnDataType"]))])
-    )
+    invalid = all_of([there, is_null(cast_column(column, call["columnDataType"]))])
+    return without_rows(call, frame, invalid)
 
 
 def _drop(call: Call, frame: Frame, columns: Iterable[Column]) -> Frame:
@@ -95,7 +104,12 @@ def _drop(call: Call, frame: Frame, columns: Iterable[Column]) -> Frame:
     return frame.then(DropDuplicates(row_key(columns), among))
 
 
-@operation("DELETE_DUPLICATE_ROWS", Status.DOCUMENTED, "Keeps the first of equal rows.")
+@operation(
+    "DELETE_DUPLICATE_ROWS",
+    Status.DOCUMENTED,
+    "Keeps the first of rows that are equal in every cell; nulls are equal to each other, and "
+    "differ from the empty text.",
+)
 def delete_duplicate_rows(call: Call, frame: Frame) -> Frame:
     """Drop rows equal in every column."""
     return _drop(call, frame, frame.columns)
@@ -104,7 +118,8 @@ def delete_duplicate_rows(call: Call, frame: Frame) -> Frame:
 @operation(
     "REMOVE_DUPLICATES",
     Status.INFERRED,
-    "Keeps the first row of each value. AWS does not say which row stays.",
+    "Keeps the first row of each value, of the rows with null one too. AWS does not say which row "
+    "stays.",
     SOURCE,
 )
 def remove_duplicates(call: Call, frame: Frame) -> Frame:
@@ -112,7 +127,8 @@ def remove_duplicates(call: Call, frame: Frame) -> Frame:
     return _drop(call, frame, [frame.column(call.source)])
 
 
-def _flagged(call: Call, condition: exp.Expr) -> exp.Expr:
+def flagged(call: Call, condition: exp.Expr) -> exp.Expr:
+    """Return what a row gets, by the parameters in FLAGS."""
     yes, no = string(call["trueString"]), string(call["falseString"])
     return case([(condition, yes)], no)
 
@@ -126,33 +142,31 @@ def _is_repeated(columns: Iterable[Column]) -> exp.Expr:
 @operation(
     "FLAG_DUPLICATE_ROWS",
     Status.DOCUMENTED,
-    "Flags rows equal to an earlier one.",
+    "Flags rows that are equal in every cell to an earlier one; nulls are equal to each other.",
     TARGET,
-    _TRUE,
-    _FALSE,
+    *FLAGS,
     tier=2,
     conditions=False,
 )
 def flag_duplicate_rows(call: Call, frame: Frame) -> Frame:
     """Flag rows equal in every column."""
-    return new_column(call, frame, _flagged(call, _is_repeated(frame.columns)))
+    return new_column(call, frame, flagged(call, _is_repeated(frame.columns)))
 
 
 @operation(
     "FLAG_DUPLICATES_IN_COLUMN",
     Status.DOCUMENTED,
-    "Flags rows whose cell an earlier row has.",
+    "Flags rows whose cell an earlier row has; nulls are equal to each other.",
     SOURCE,
     TARGET,
-    _TRUE,
-    _FALSE,
+    *FLAGS,
     tier=2,
     conditions=False,
 )
 def flag_duplicates_in_column(call: Call, frame: Frame) -> Frame:
     """Flag rows equal in one column."""
     repeated = _is_repeated([frame.column(call.source)])
-    return new_column(call, frame, _flagged(call, repeated))
+    return new_column(call, frame, flagged(call, repeated))
 
 
 @operation(
@@ -162,13 +176,12 @@ def flag_duplicates_in_column(call: Call, frame: Frame) -> Frame:
     SOURCE,
     TARGET,
     _FLAG,
-    _TRUE,
-    _FALSE,
+    *FLAGS,
 )
 def flag_column_from_null(call: Call, frame: Frame) -> Frame:
     """Flag missing cells."""
     lacking = missing(frame.column(call.source))
-    return new_column(call, frame, _flagged(call, lacking))
+    return new_column(call, frame, flagged(call, lacking))
 
 
 @operation(
@@ -177,14 +190,13 @@ def flag_column_from_null(call: Call, frame: Frame) -> Frame:
     "Flags cells that hold a match of a pattern anywhere; null holds none.",
     SOURCE,
     TARGET,
-    Parameter("pattern", Kind.TEXT, "a regular expression", required=True),
+    PATTERN,
     _FLAG,
-    _TRUE,
-    _FALSE,
+    *FLAGS,
     check=check_pattern,
 )
 def flag_column_from_pattern(call: Call, frame: Frame) -> Frame:
     """Flag cells by a pattern."""
     column = frame.column(call.source)
-    tree, made = patterns.found(text(column), call["pattern"], function_name(call))
-    return new_column(call, frame, _flagged(call, tree), functions=made)
+    made = patterns.found(text(column), call["pattern"], function_name(call))
+    return new_column(call, frame, flagged(call, made.tree), functions=made.functions)

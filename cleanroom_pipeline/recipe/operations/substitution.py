@@ -1,6 +1,6 @@
 """Operations that put other values in place of personal data.
 
-Here: REPLACE_WITH_RANDOM_*, SHUFFLE_ROWS. Not here: masks and hashes (pii.py).
+Here: REPLACE_WITH_RANDOM_*, SHUFFLE_ROWS. Not here: masks (masks.py), hashes (pii.py).
 
 Random values depend on the seed, the step, the column and the row's place, never on the cell.
 """
@@ -11,9 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from cleanroom_pipeline.recipe.expressions import (
-    call as function,
-)
+from cleanroom_pipeline.recipe.expressions import call as function
 from cleanroom_pipeline.recipe.expressions import (
     case,
     cast,
@@ -33,6 +31,10 @@ from cleanroom_pipeline.recipe.operations.declaration import (
 from cleanroom_pipeline.recipe.operations.rewriting import in_place
 from cleanroom_pipeline.recipe.plan import BIGINT, TIMESTAMP, Column, Frame, Shuffle, row
 
+BOUNDS = (
+    Parameter("lowerBound", Kind.INTEGER, "the least number", required=True),
+    Parameter("upperBound", Kind.INTEGER, "the greatest number", required=True),
+)
 _MOMENT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -46,7 +48,8 @@ def random_integer(call: Call, name: str, low: int, high: int) -> exp.Expr:
     return paren(exp.Add(this=cast(within, BIGINT), expression=integer(low)))
 
 
-def _check_bounds(values: Mapping[str, Any]) -> Iterable[str]:
+def check_bounds(values: Mapping[str, Any]) -> Iterable[str]:
+    """Yield what is wrong with bounds that have no number between them."""
     if values["lowerBound"] > values["upperBound"]:
         yield "lowerBound is greater than upperBound"
 
@@ -54,11 +57,11 @@ def _check_bounds(values: Mapping[str, Any]) -> Iterable[str]:
 @operation(
     "REPLACE_WITH_RANDOM_BETWEEN",
     Status.INFERRED,
-    "Whole numbers from lowerBound to upperBound, both included; null stays null.",
+    "Whole numbers from lowerBound to upperBound, both included, whatever a cell holds; null stays "
+    "null. They follow from the run's seed, the step, the column and the row's place alone.",
     SOURCES,
-    Parameter("lowerBound", Kind.INTEGER, "the least number", required=True),
-    Parameter("upperBound", Kind.INTEGER, "the greatest number", required=True),
-    check=_check_bounds,
+    *BOUNDS,
+    check=check_bounds,
 )
 def replace_with_random_between(call: Call, frame: Frame) -> Frame:
     """Replace cells by random numbers."""
@@ -87,7 +90,8 @@ def _check_dates(values: Mapping[str, Any]) -> Iterable[str]:
 @operation(
     "REPLACE_WITH_RANDOM_DATE_BETWEEN",
     Status.INFERRED,
-    "Moments, to the second, from startDate to endDate; null stays null.",
+    "Moments, to the second, from startDate to endDate, both included, whatever a cell holds; null "
+    "stays null. They follow from the run's seed, the step, the column and the row's place alone.",
     SOURCES,
     Parameter("startDate", Kind.TEXT, "the first moment", required=True),
     Parameter("endDate", Kind.TEXT, "the last moment", required=True),
@@ -111,7 +115,9 @@ def replace_with_random_date_between(call: Call, frame: Frame) -> Frame:
 @operation(
     "SHUFFLE_ROWS",
     Status.DOCUMENTED,
-    "Permutes the values of each column among the rows of a group; each column by itself.",
+    "Permutes the values of each column, null among them, among the rows of a group; each column "
+    "by itself. Rows whose groupByColumns are null make a group. A value may stay where it was, "
+    "and does in a group of one. Whoever knows the run's seed can undo it.",
     SOURCES,
     Parameter("groupByColumns", Kind.COLUMNS, "values move only within rows equal in these"),
     conditions=False,

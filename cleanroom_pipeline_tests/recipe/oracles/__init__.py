@@ -1,0 +1,1 @@
+"""Operations against few-line oracles in Python, on generated cells."""
