@@ -12,6 +12,7 @@ from cleanroom_pipeline.aws.appflow import AppFlow
 from cleanroom_pipeline.aws.databrew import DataBrew
 from cleanroom_pipeline.aws.dynamodb import KeyedTable
 from cleanroom_pipeline.aws.glue import GlueCatalog
+from cleanroom_pipeline.aws.message_encryption import MessageEncryption
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.aws.session import AwsSession
@@ -42,6 +43,7 @@ def build_resources(prefixes: Mapping[str, str]) -> dict[str, Any]:
         "inbound_routes": InboundRoutes(prefixes=dict(prefixes)),
         "ledger": Ledger(table=table),
         "secrets": Secrets(session=session),
+        "message_encryption": MessageEncryption(session=session),
         "appflow": AppFlow(session=session),
         "databrew": DataBrew(
             session=session,

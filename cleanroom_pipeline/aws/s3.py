@@ -161,6 +161,10 @@ class S3Storage(dg.ConfigurableResource[Any]):
                 ) from error
             raise
 
+    def download_transformed(self, key: str, path: Path) -> None:
+        """Write an object of the transformed bucket to `path`."""
+        self.client.download_file(self.transformed_bucket, key, str(path))
+
     def copy_inbound(self, arrival: Arrival, key: str) -> None:
         """Copy the pinned version into the transformed bucket, without the data passing here."""
         self.client.copy(

@@ -3,7 +3,7 @@
 Here: composition. Not here: the logic of a stage, or where data comes from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from cleanroom_pipeline.connector_types.settings import (
     RESTATEMENT,
     ConnectorName,
     DataBrewJobSettings,
+    DatasetSettings,
     FileName,
     InboundSettings,
     SensorSettings,
@@ -30,8 +31,10 @@ from cleanroom_pipeline.inbound.assets import build_inbound_files_asset
 from cleanroom_pipeline.inbound.sensors import build_quiet_period_sensor
 from cleanroom_pipeline.inbound.tick import TickSettings
 from cleanroom_pipeline.model import CONNECTOR_TAG, Engine, partitions_name
-from cleanroom_pipeline.recipe import Recipe, parse_recipe
+from cleanroom_pipeline.recipe import Recipe, RecipeError, parse_recipe
+from cleanroom_pipeline.recipe.findings import Finding
 from cleanroom_pipeline.recipe.lineage import column_lineage
+from cleanroom_pipeline.recipe.operations.combining import second_inputs
 from cleanroom_pipeline.transform.assets import TransformSettings, build_transformed_table_asset
 
 
@@ -41,6 +44,24 @@ def origin_comments(recipe: Recipe, inbound_columns: Sequence[str]) -> dict[str,
         column: origin.in_words
         for column, origin in column_lineage(recipe, inbound_columns).items()
     }
+
+
+def refuse_missing_datasets(recipe: Recipe, given: Collection[str]) -> None:
+    """Raise RecipeError when a step reads a second dataset that the connector does not have."""
+    findings = [
+        Finding(
+            f"reads the dataset {' or '.join(map(repr, names))}; the connector's `datasets` has "
+            f"{', '.join(map(repr, given)) or 'none'}",
+            step.number,
+            step.operation,
+            step.line,
+        )
+        for step in recipe.steps
+        for names in second_inputs(step)
+        if not set(names) & set(given)
+    ]
+    if findings:
+        raise RecipeError(recipe.name, findings)
 
 
 class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
@@ -57,6 +78,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
     databrew: DataBrewJobSettings = DataBrewJobSettings()
     sensor: SensorSettings = SensorSettings()
     owners: Sequence[str] = Field(default_factory=list)
+    datasets: Sequence[DatasetSettings] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -76,9 +98,15 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
         return whole
 
     @model_validator(mode="after")
-    def the_load_goes_with_the_policy(self) -> Self:
-        """Refuse a table that is loaded in another way than the policy cuts."""
+    def settings_go_with_one_another(self) -> Self:
+        """Refuse a table that is loaded in another way than the policy cuts, unused datasets."""
         refuse(load_misfits(self.completion.policy, self.table.load))
+        if self.datasets and self.engine is Engine.DATABREW:
+            told = "goes with engine local; DataBrew looks for datasets of these names by itself"
+            refuse([(("datasets",), told)])
+        names = [one.name for one in self.datasets]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            refuse([(("datasets",), f"has the name {repeated[0]!r} twice")])
         return self
 
     @classmethod
@@ -106,7 +134,10 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
         """Read and check the recipe that lies beside the YAML; RecipeError has every finding."""
         path = folder / self.recipe
         text = path.read_text(encoding="utf-8")
-        return parse_recipe(text, name=f"{folder.name}/{self.recipe}"), text
+        recipe = parse_recipe(text, name=f"{folder.name}/{self.recipe}")
+        if self.engine is Engine.LOCAL:
+            refuse_missing_datasets(recipe, [one.name for one in self.datasets])
+        return recipe, text
 
     def build_assets(self, folder: Path) -> list[dg.AssetsDefinition]:
         """Build the chain: inbound files, transformed table, Glue table."""
@@ -133,6 +164,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                     owners=tuple(self.owners),
                     max_capacity=self.databrew.max_capacity,
                     timeout_minutes=self.databrew.timeout_minutes,
+                    datasets={one.name: one.source() for one in self.datasets},
                 ),
                 self.engine,
                 self.partitions,

@@ -4,21 +4,22 @@ Here: fields, their types, defaults and bounds. Not here: what is built from the
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
-from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleanroom_pipeline.catalog.table_input import Load
 from cleanroom_pipeline.connector_types.format_settings import FormatSettings
+from cleanroom_pipeline.transform.datasets import DatasetSource, InboundDataset, TableDataset
 
 ConnectorName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)
 ]
 Prefix = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_=-][A-Za-z0-9_.=-]*/)+$")]
 GlueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,127}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.json$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\.(json|ya?ml)$")]
 Status = Literal["RUNNING", "STOPPED"]
 
 RESTATEMENT = "restatement"
@@ -101,6 +102,38 @@ def load_misfits(policy: object, load: object) -> Iterator[tuple[tuple[str, ...]
         told = f"must be restate with completion policy {RESTATEMENT}: each batch is one day"
     if told:
         yield ("table", "load"), told
+
+
+class TableName(Settings):
+    """A Glue table by its database and name."""
+
+    database: GlueName
+    name: GlueName
+
+
+class DatasetSettings(Settings):
+    """A second dataset of a recipe: files under an inbound prefix, or a Glue table of ours.
+
+    `name` is what the recipe calls it: a DataBrew dataset, or an S3 location.
+    """
+
+    name: str
+    prefix: Prefix | None = None
+    format: FormatSettings = FormatSettings()
+    table: TableName | None = None
+
+    @model_validator(mode="after")
+    def one_source(self) -> Self:
+        """Refuse a dataset that says where it lies twice, or not at all."""
+        if (self.prefix is None) == (self.table is None):
+            raise ValueError("a dataset has either a prefix (of the inbound bucket) or a table")
+        return self
+
+    def source(self) -> DatasetSource:
+        """Return what the transformation is told."""
+        if self.table is not None:
+            return TableDataset(self.table.database, self.table.name)
+        return InboundDataset(self.prefix or "", self.format.choice())
 
 
 class DataBrewJobSettings(Settings):

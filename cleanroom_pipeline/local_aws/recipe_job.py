@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +26,9 @@ from cleanroom_pipeline.local_aws.job_outputs import (
     part_key,
     table_input,
 )
+
+if TYPE_CHECKING:
+    from cleanroom_pipeline.recipe.providers import CellCipher
 
 INPUT_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".gz"})
 
@@ -49,7 +52,8 @@ class RecipeTask:
     source: SourceFormat
     output_dir: Path
     output: FileKind
-    secret_string: Callable[[str, str | None], str]
+    secret: Callable[[str, str | None], Mapping[str, Any]]
+    kms: Callable[[], Any]
 
 
 class RunRecipe(Protocol):
@@ -61,11 +65,22 @@ class RunRecipe(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Secrets:
-    get: Callable[[str, str | None], str]
+class _Keys:
+    """The secrets and ciphers of a run, from what GetSecretValue says and a KMS client."""
+
+    task: RecipeTask
 
     def secret_string(self, secret_id: str, version: str | None) -> str:
-        return self.get(secret_id, version)
+        return str(self.task.secret(secret_id, version)["SecretString"])
+
+    def secret_identity(self, secret_id: str, version: str | None) -> tuple[str, str]:
+        answer = self.task.secret(secret_id, version)
+        return answer["ARN"], answer["VersionId"]
+
+    def cell_cipher(self, kms_key_arn: str) -> "CellCipher":
+        from cleanroom_pipeline.aws.message_encryption import KmsCipher
+
+        return KmsCipher(kms_key_arn, self.task.kms())
 
 
 def run_with_local_engine(task: RecipeTask) -> Sequence[Path]:
@@ -80,7 +95,8 @@ def run_with_local_engine(task: RecipeTask) -> Sequence[Path]:
         FileFormat(task.source.kind, delimiter=task.source.delimiter, header=task.source.header),
         task.output_dir,
         output=task.output,
-        secrets=_Secrets(task.secret_string),
+        secrets=_Keys(task),
+        ciphers=_Keys(task),
         settings=EngineSettings(),
     )
     return [file.path for file in result.files]
@@ -132,17 +148,20 @@ class RecipeJob:
                         source=source_format(dataset),
                         output_dir=work / kind,
                         output=kind,
-                        secret_string=self._secret_string,
+                        secret=self._secret,
+                        kms=lambda: self._client("kms"),
                     )
                 )
             if may_write():
                 for output in outputs:
                     self._write(output, written[output.engine_format], work)
 
-    def _secret_string(self, secret_id: str, version: str | None) -> str:
+    def _secret(self, secret_id: str, version: str | None) -> Mapping[str, Any]:
         pinned = {"VersionId": version} if version else {}
-        client = self._client("secretsmanager")
-        return str(client.get_secret_value(SecretId=secret_id, **pinned)["SecretString"])
+        answer: Mapping[str, Any] = self._client("secretsmanager").get_secret_value(
+            SecretId=secret_id, **pinned
+        )
+        return answer
 
     def _download(self, dataset: Mapping[str, Any], folder: Path) -> list[tuple[Path, str]]:
         location = dataset["Input"].get("S3InputDefinition")

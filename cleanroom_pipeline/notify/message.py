@@ -23,20 +23,24 @@ LONGEST_REASON = 2_000
 
 SAFE_ERRORS = frozenset(
     {
+        "CipherError",
         "CredentialsError",
         "CutRefusedError",
         "EngineError",
+        "EnvelopeError",
         "ExternalRunError",
         "FileReadError",
         "LedgerBusyError",
         "LedgerError",
         "ManifestError",
         "MissingDatabaseError",
+        "MissingDatasetError",
         "MissingRecordError",
         "MixedFormatsError",
         "NotReadyError",
         "ObjectGoneError",
         "OutOfMemoryError",
+        "PatternError",
         "PublishError",
         "RecipeError",
         "RunDeadlineError",
@@ -48,6 +52,7 @@ SAFE_ERRORS = frozenset(
         "UnknownStateError",
         "UnversionedBucketError",
         "UnmappableTypeError",
+        "UnreadableRecipeError",
         "UnmaskableValueError",
     }
 )

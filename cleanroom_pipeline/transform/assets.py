@@ -4,12 +4,14 @@ Here: the choice of the engine, and what Dagster is told. Not here: how an engin
 (`transform.local`, `transform.databrew`).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import dagster as dg
 
+from cleanroom_pipeline.aws.glue import GlueCatalog
+from cleanroom_pipeline.aws.message_encryption import MessageEncryption
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.model import Engine, Stage, asset_path
@@ -27,6 +29,7 @@ from cleanroom_pipeline.transform.databrew import (
     start_databrew_run,
     wait_for_databrew_run,
 )
+from cleanroom_pipeline.transform.datasets import DatasetSource, fetch_datasets
 from cleanroom_pipeline.transform.local import transform_batch
 from cleanroom_pipeline.transform.metadata import transformed_metadata, write_id_of
 
@@ -45,6 +48,7 @@ class TransformSettings:
     owners: tuple[str, ...]
     max_capacity: int
     timeout_minutes: int
+    datasets: Mapping[str, DatasetSource] = field(default_factory=dict)
 
 
 def build_transformed_table_asset(
@@ -73,7 +77,11 @@ def _on_local(
         pool=LOCAL_POOL,
     )
     def transformed_table(
-        context: dg.AssetExecutionContext, storage: S3Storage, secrets: Secrets
+        context: dg.AssetExecutionContext,
+        storage: S3Storage,
+        secrets: Secrets,
+        message_encryption: MessageEncryption,
+        glue: GlueCatalog,
     ) -> dg.MaterializeResult[None]:
         batch_id = context.partition_key
         transformed = transform_batch(
@@ -82,8 +90,10 @@ def _on_local(
             settings.recipe,
             settings.format_choice,
             secrets,
+            message_encryption,
             EngineSettings(),
             write_id=write_id_of(context.run, context.retry_number),
+            fetch=lambda folder: fetch_datasets(storage, glue, settings.datasets, folder),
         )
         write_transformed(storage, transformed)
         first = transformed.files[0]

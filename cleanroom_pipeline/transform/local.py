@@ -5,15 +5,17 @@ means (`recipe`), or when this engine is chosen (`transform.assets`).
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.model import Engine, Manifest, TransformedBatch, data_prefix
 from cleanroom_pipeline.recipe import Recipe
-from cleanroom_pipeline.recipe.engine import EngineSettings, SecretProvider, run_recipe
+from cleanroom_pipeline.recipe.engine import Dataset, EngineSettings, SecretProvider, run_recipe
 from cleanroom_pipeline.recipe.files import InputFile
+from cleanroom_pipeline.recipe.providers import CipherProvider
 from cleanroom_pipeline.records import FormatChoice
 
 
@@ -30,20 +32,35 @@ def downloaded(storage: S3Storage, manifest: Manifest) -> Iterator[Sequence[Inpu
         yield files
 
 
+def seed_of(manifest: Manifest) -> int:
+    """Return the seed of a batch's random steps: the same each time, and nobody's to guess.
+
+    The digest covers the version ids of the files, which only readers of the bucket know. Whoever
+    knows a seed can undo SHUFFLE_ROWS.
+    """
+    return int(manifest.digest, 16)
+
+
 def transform_batch(
     storage: S3Storage,
     manifest: Manifest,
     recipe: Recipe,
     format_choice: FormatChoice,
     secrets: SecretProvider,
+    ciphers: CipherProvider,
     settings: EngineSettings,
     *,
     write_id: str,
+    fetch: Callable[[Path], Mapping[str, Dataset]] = lambda _: {},
 ) -> TransformedBatch:
-    """Run the recipe and write its Parquet under a prefix that is this run's alone."""
+    """Run the recipe and write its Parquet under a prefix that is this run's alone.
+
+    `fetch` brings the recipe's second datasets into a folder.
+    """
     prefix = data_prefix(manifest.connector, manifest.batch_id, write_id)
     with (
         downloaded(storage, manifest) as files,
+        tempfile.TemporaryDirectory(prefix="cleanroom-datasets-") as second,
         tempfile.TemporaryDirectory(prefix="cleanroom-output-") as output,
     ):
         result = run_recipe(
@@ -52,7 +69,9 @@ def transform_batch(
             format_choice.for_batch([file.key for file in manifest.files]),
             Path(output),
             secrets=secrets,
-            settings=settings,
+            ciphers=ciphers,
+            datasets=fetch(Path(second)),
+            settings=replace(settings, seed=seed_of(manifest)),
         )
         uploaded = tuple(
             storage.upload(file.path, prefix + file.path.name) for file in result.files

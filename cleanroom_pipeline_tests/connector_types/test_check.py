@@ -271,3 +271,22 @@ def test_every_connector_has_an_inbound_prefix_of_its_own() -> None:
     prefixes = inbound_prefixes(build_connectors())
     assert sorted(prefixes) == NAMES
     assert len(set(prefixes.values())) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("engine", "dataset", "told"),
+    [
+        ("local", "{name: people, prefix: reference/}", []),
+        ("local", "{name: people, table: {database: marketing, name: people}}", []),
+        ("local", "{name: people}", ["either a prefix (of the inbound bucket) or a table"]),
+        ("databrew", "{name: people, prefix: reference/}", ["datasets: goes with engine local"]),
+        ("local", "{name: a, prefix: one/}, {name: a, prefix: two/}", ["the name 'a' twice"]),
+    ],
+)
+def test_a_second_dataset_says_where_it_lies(
+    mistakes: Callable[[str], list[str]], engine: str, dataset: str, told: list[str]
+) -> None:
+    text = GOOD.replace("engine: local", f"engine: {engine}\n  datasets: [{dataset}]")
+    found = mistakes(text)
+    assert len(found) == len(told)
+    assert all(part in one for part, one in zip(told, found, strict=True))

@@ -14,6 +14,7 @@ import yaml
 
 from cleanroom_pipeline.aws.appflow import AppFlow
 from cleanroom_pipeline.aws.glue import GlueCatalog
+from cleanroom_pipeline.aws.message_encryption import MessageEncryption
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.aws.session import AwsSession
@@ -107,6 +108,7 @@ def start_chain(
         "inbound_queue": PromptQueue(session=aws, queue_url=inbound_queue.queue_url),
         "inbound_routes": InboundRoutes(prefixes=inbound_prefixes(connectors)),
         "secrets": Secrets(session=aws),
+        "message_encryption": MessageEncryption(session=aws),
         "glue": GlueCatalog(session=aws),
         "appflow": AppFlow(session=aws),
     }

@@ -15,7 +15,9 @@ from cleanroom_pipeline.inbound.manifest import build_manifest
 from cleanroom_pipeline.model import Manifest, TransformedBatch
 from cleanroom_pipeline.recipe import parse_recipe
 from cleanroom_pipeline.recipe.engine import EngineSettings
+from cleanroom_pipeline.recipe.errors import CipherError
 from cleanroom_pipeline.recipe.files import FileFormat
+from cleanroom_pipeline.recipe.providers import CellCipher
 from cleanroom_pipeline.records import FormatChoice, MixedFormatsError
 from cleanroom_pipeline.transform.local import transform_batch
 
@@ -44,6 +46,13 @@ class OneKey:
         return base64.b64encode(KEY).decode()
 
 
+class NoCiphers:
+    """Has no key: no recipe of these tests encrypts."""
+
+    def cell_cipher(self, kms_key_arn: str) -> CellCipher:
+        raise CipherError(kms_key_arn)
+
+
 def manifest_of(storage: S3Storage, **bodies: str) -> Manifest:
     for name, body in bodies.items():
         key = "inbound/shop/" + name.replace("_", ".")
@@ -57,7 +66,14 @@ def transform(
     storage: S3Storage, manifest: Manifest, write_id: str = "00000000-0"
 ) -> TransformedBatch:
     return transform_batch(
-        storage, manifest, RECIPE, BY_NAME, OneKey(), EngineSettings(), write_id=write_id
+        storage,
+        manifest,
+        RECIPE,
+        BY_NAME,
+        OneKey(),
+        NoCiphers(),
+        EngineSettings(),
+        write_id=write_id,
     )
 
 
