@@ -1,4 +1,4 @@
-"""The same ten-step marketing recipe, by our engine and by hand-written pandas.
+"""The same ten-step marketing recipe, by our engine and by hand-written pandas, SQL and Spark.
 
 Here: what is run. Not here: timing it. Each contestant reads one CSV file, writes one Parquet file.
 """
@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from cleanroom_pipeline_tests.benchmarks import by_hand
 
 SECRET = b"a key for measuring only"
 _STATES = {"NY": "New York", "CA": "California", "TX": "Texas", "WA": "Washington"}
@@ -99,7 +101,21 @@ def run_pandas(source: Path, target: Path) -> None:
     frame.to_parquet(target / "part-00000.parquet", compression="zstd", index=False)
 
 
+def run_sql(source: Path, target: Path) -> None:
+    """Run the recipe as SQL written by hand, with the hash that our engine uses."""
+    from cleanroom_pipeline.recipe.vectorised import digest_array
+
+    by_hand.run_sql(source, target, digest_array("sha256", SECRET))
+
+
+def run_spark(source: Path, target: Path) -> None:
+    """Run the recipe as written for Spark by hand."""
+    by_hand.run_spark(source, target, _keyed_hash)
+
+
 CONTESTANTS: Mapping[str, Callable[[Path, Path], None]] = {
     "engine": run_engine,
     "pandas": run_pandas,
+    "sql": run_sql,
+    "spark": run_spark,
 }
