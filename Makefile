@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo ui test test-unit test-deep lint format bench lock clean distclean
+.PHONY: help demo ui test test-unit test-deep lint format docs bench lock clean distclean
 
 help:
 	@echo "make demo    one push and one pull delivery, end to end, on the local AWS"
@@ -15,6 +15,7 @@ help:
 	@echo "make test    every test; make test-unit leaves out those that start a daemon"
 	@echo "make test-deep   the slow ones: 10,000 random histories, a daemon that is killed 20 times"
 	@echo "make lint    ruff, format check, types, import contracts"
+	@echo "make docs    the reference of recipe operations, from their declarations"
 	@echo "make bench   ratios beside their targets"
 	@echo "make clean   remove what the local AWS and Dagster keep under .local/"
 
@@ -53,6 +54,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	@$(BIN)/python -m cleanroom_pipeline_tests.recipe.reference_pages
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m cleanroom_pipeline_tests.benchmarks
