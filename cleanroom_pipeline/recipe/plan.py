@@ -271,13 +271,24 @@ class Frame:
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
-        """Return the column of that name; StepError says which names are near."""
+        """Return the column of that name; StepError says what removed it, which names are near."""
         for column in self.columns:
             if column.name == name:
                 return column
         if self.opened:
             return Column(name)
-        raise StepError(f"unknown column {name!r}{did_you_mean(name, self.names)}")
+        gone = self._removed_by(name)
+        why = f"; step {gone} removed or renamed it" if gone is not None else ""
+        raise StepError(f"unknown column {name!r}{why}{did_you_mean(name, self.names)}")
+
+    def _removed_by(self, name: str) -> int | None:
+        """Return the step after which a column of that name was there no more."""
+        found, there = None, name in self.inputs
+        for node in self.nodes:
+            was, there = there, name in {column.name for column in node.columns}
+            if was and not there:
+                found = node.step
+        return found
 
     def refuse_existing(self, name: str) -> None:
         """Raise StepError when a column of that name is already there."""

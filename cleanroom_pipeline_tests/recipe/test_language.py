@@ -130,7 +130,10 @@ def test_the_flow_of_columns_is_checked_against_the_input() -> None:
     )
     told = [str(finding) for finding in made.check(["email", "name"])]
     assert told == [
-        "step 2 (LOWER_CASE), line 1: unknown column 'email'; did you mean 'mail'?",
+        (
+            "step 2 (LOWER_CASE), line 1: unknown column 'email'; step 1 removed or renamed it"
+            "; did you mean 'mail'?"
+        ),
         "step 3 (DELETE), line 1: unknown column 'mial'; did you mean 'mail'?",
         "step 4 (RENAME), line 1: column 'name' already exists; choose another target name",
     ]
