@@ -17,7 +17,7 @@ from cleanroom_pipeline.recipe.runnable import Runnable, Table, runnable
 INDEX = "README.md"
 _WRITTEN = "<!-- Written by `make docs` from the declarations and the golden files; edit those. -->"
 _MEANINGS: Mapping[Status, str] = {
-    Status.EXACT: "compared with AWS's own output, or leaves no room for doubt",
+    Status.EXACT: "AWS publishes outputs, and the engine gives them cell by cell",
     Status.DOCUMENTED: "follows AWS's documentation",
     Status.INFERRED: "AWS is silent on a detail; our choice is written down",
     Status.REFUSED: "a recipe with it is refused before a row is read; the reason is written down",

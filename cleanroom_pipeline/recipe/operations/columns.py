@@ -36,7 +36,7 @@ _DATA_TYPE = Parameter(
 
 @operation(
     "RENAME",
-    Status.EXACT,
+    Status.DOCUMENTED,
     "Renames a column, in its place; no other column may have the new name.",
     SOURCE,
     TARGET,
@@ -52,7 +52,9 @@ def rename(call: Call, frame: Frame) -> Frame:
     return frame.replaced({column.name: renamed})
 
 
-@operation("DELETE", Status.EXACT, "Deletes columns; one must be left.", SOURCES, conditions=False)
+@operation(
+    "DELETE", Status.DOCUMENTED, "Deletes columns; one must be left.", SOURCES, conditions=False
+)
 def delete(call: Call, frame: Frame) -> Frame:
     """Delete; at least one column must stay."""
     gone = {frame.column(name).name for name in call.sources}
@@ -91,7 +93,7 @@ def _beside(call: Call, frame: Frame, offset: int) -> Frame:
 
 @operation(
     "MOVE_BEFORE",
-    Status.EXACT,
+    Status.DOCUMENTED,
     "Moves a column to the left of another.",
     SOURCE,
     _BESIDE,
@@ -104,7 +106,7 @@ def move_before(call: Call, frame: Frame) -> Frame:
 
 @operation(
     "MOVE_AFTER",
-    Status.EXACT,
+    Status.DOCUMENTED,
     "Moves a column to the right of another.",
     SOURCE,
     _BESIDE,
@@ -116,7 +118,11 @@ def move_after(call: Call, frame: Frame) -> Frame:
 
 
 @operation(
-    "MOVE_TO_START", Status.EXACT, "Moves a column to the first place.", SOURCE, conditions=False
+    "MOVE_TO_START",
+    Status.DOCUMENTED,
+    "Moves a column to the first place.",
+    SOURCE,
+    conditions=False,
 )
 def move_to_start(call: Call, frame: Frame) -> Frame:
     """Move to the first place."""
@@ -124,7 +130,7 @@ def move_to_start(call: Call, frame: Frame) -> Frame:
 
 
 @operation(
-    "MOVE_TO_END", Status.EXACT, "Moves a column to the last place.", SOURCE, conditions=False
+    "MOVE_TO_END", Status.DOCUMENTED, "Moves a column to the last place.", SOURCE, conditions=False
 )
 def move_to_end(call: Call, frame: Frame) -> Frame:
     """Move to the last place."""

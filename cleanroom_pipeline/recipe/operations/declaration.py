@@ -21,7 +21,7 @@ from cleanroom_pipeline.recipe.steps import Step
 class Status(StrEnum):
     """How far we know that an operation does what DataBrew does."""
 
-    EXACT = "exact"  # compared with AWS's own output, or leaves no room for doubt
+    EXACT = "exact"  # AWS publishes outputs, and we give them cell by cell
     DOCUMENTED = "documented"  # follows AWS's documentation
     INFERRED = "inferred"  # AWS is silent on a detail; our choice is written in `doc`
     REFUSED = "refused"  # known, and not run: `doc` says why

@@ -211,7 +211,7 @@ of_cell(
 )
 
 
-@operation("PI", Status.EXACT, "The number pi as a DOUBLE, in a new column.", TARGET, tier=2)
+@operation("PI", Status.DOCUMENTED, "The number pi as a DOUBLE, in a new column.", TARGET, tier=2)
 def pi(call: Call, frame: Frame) -> Frame:
     """Add the constant."""
     return new_column(call, frame, function("pi"), type_=DOUBLE)

@@ -149,3 +149,23 @@ def test_percentiles_are_numpys() -> None:
     )
     bounds = np.percentile(values, [34, 68])
     assert found == ["abc"[int(np.searchsorted(bounds, one, side="right"))] for one in values]
+
+
+@given(
+    cells=column_of(st.none() | st.sampled_from(["a", "b", "ü", "", "other"])),
+    others=st.sampled_from([{}, {"other": "?"}, {"keepOthers": "true"}]),
+)
+@FEW
+def test_a_category_is_mapped_and_others_as_the_step_says(
+    cells: list[str | None], others: dict[str, str]
+) -> None:
+    names = {"a": "Ä", "ü": "", "b": "2"}
+
+    def mapped(cell: str | None) -> str | None:
+        kept = cell if "keepOthers" in others else None
+        return (
+            names.get(cell, others.get("other", kept)) if cell is not None else others.get("other")
+        )
+
+    found = derived(cells, "CATEGORICAL_MAPPING", categoryMap=json.dumps(names), **others)
+    assert found == list(map(mapped, cells))
