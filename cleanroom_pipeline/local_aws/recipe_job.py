@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,18 +42,22 @@ class SourceFormat:
     header: bool = True
 
 
+Inputs = Sequence[tuple[Path, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class RecipeTask:
     """What the engine is given: a recipe's steps as JSON, and (file, its S3 key) pairs to read."""
 
     recipe: str
     recipe_name: str
-    inputs: Sequence[tuple[Path, str]]
+    inputs: Inputs
     source: SourceFormat
     output_dir: Path
     output: FileKind
     secret: Callable[[str, str | None], Mapping[str, Any]]
     kms: Callable[[], Any]
+    datasets: Mapping[str, tuple[Inputs, SourceFormat]] = field(default_factory=dict)
 
 
 class RunRecipe(Protocol):
@@ -86,17 +90,23 @@ class _Keys:
 def run_with_local_engine(task: RecipeTask) -> Sequence[Path]:
     """Run the recipe on `cleanroom_pipeline.recipe`, imported when the first job needs it."""
     from cleanroom_pipeline.recipe import parse_recipe
-    from cleanroom_pipeline.recipe.engine import EngineSettings, run_recipe
+    from cleanroom_pipeline.recipe.engine import Dataset, EngineSettings, run_recipe
     from cleanroom_pipeline.recipe.files import FileFormat, InputFile
 
+    def dataset(inputs: Inputs, source: SourceFormat) -> Dataset:
+        format_ = FileFormat(source.kind, delimiter=source.delimiter, header=source.header)
+        return Dataset([InputFile(path, name) for path, name in inputs], format_)
+
+    own = dataset(task.inputs, task.source)
     result = run_recipe(
         parse_recipe(task.recipe, name=task.recipe_name),
-        [InputFile(path, name) for path, name in task.inputs],
-        FileFormat(task.source.kind, delimiter=task.source.delimiter, header=task.source.header),
+        own.files,
+        own.format,
         task.output_dir,
         output=task.output,
         secrets=_Keys(task),
         ciphers=_Keys(task),
+        datasets={name: dataset(*one) for name, one in task.datasets.items()},
         settings=EngineSettings(),
     )
     return [file.path for file in result.files]
@@ -137,12 +147,14 @@ class RecipeJob:
         with tempfile.TemporaryDirectory(prefix="local-aws-job-") as folder:
             work = Path(folder)
             inputs = self._download(dataset, work / "in")
+            steps = json.dumps(recipe["Steps"])
+            datasets = self._second_datasets(steps, recipe["Name"], work)
             written: dict[FileKind, Sequence[Path]] = {}
             for kind in sorted({output.engine_format for output in outputs}):
                 (work / kind).mkdir()
                 written[kind] = run_recipe(
                     RecipeTask(
-                        recipe=json.dumps(recipe["Steps"]),
+                        recipe=steps,
                         recipe_name=recipe["Name"],
                         inputs=inputs,
                         source=source_format(dataset),
@@ -150,11 +162,31 @@ class RecipeJob:
                         output=kind,
                         secret=self._secret,
                         kms=lambda: self._client("kms"),
+                        datasets=datasets,
                     )
                 )
             if may_write():
                 for output in outputs:
                     self._write(output, written[output.engine_format], work)
+
+    def _second_datasets(
+        self, steps: str, recipe_name: str, work: Path
+    ) -> dict[str, tuple[Inputs, SourceFormat]]:
+        """Download the datasets that JOIN and UNION name, each into a folder of its own."""
+        from cleanroom_pipeline.recipe import parse_recipe
+        from cleanroom_pipeline.recipe.operations.combining import second_inputs
+
+        parsed = parse_recipe(steps, name=recipe_name)
+        names = [name for step in parsed.steps for name, *_ in second_inputs(step)]
+        found: dict[str, tuple[Inputs, SourceFormat]] = {}
+        for place, name in enumerate(dict.fromkeys(names)):
+            try:
+                dataset = self._client("databrew").describe_dataset(Name=name)
+            except ClientError:
+                raise JobFailedError(f"There is no second dataset {name!r}.") from None
+            inputs = self._download(dataset, work / f"second-{place}")
+            found[name] = (inputs, source_format(dataset))
+        return found
 
     def _secret(self, secret_id: str, version: str | None) -> Mapping[str, Any]:
         pinned = {"VersionId": version} if version else {}

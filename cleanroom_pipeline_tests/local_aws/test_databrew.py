@@ -315,3 +315,32 @@ def test_a_run_that_hangs_meets_the_job_s_timeout(brewery: Brewery) -> None:
     run = brewery.describe(run["RunId"])
     assert run["State"] == "TIMEOUT"
     assert "10 minutes" in run["ErrorMessage"]
+
+
+@pytest.mark.parametrize(("dataset", "state"), [("names", "SUCCEEDED"), ("nobodies", "FAILED")])
+def test_a_recipe_joins_a_second_dataset_by_its_name(
+    brewery: Brewery, dataset: str, state: str
+) -> None:
+    brewery.put("reference/names.csv", b"mail,name\nb@example.com,Bob\n")
+    brewery.databrew.create_dataset(
+        Name="names",
+        Format="CSV",
+        Input={"S3InputDefinition": {"Bucket": "cleanroom-inbound", "Key": "reference/"}},
+    )
+    parameters = {
+        "joinKeys": '[{"key":"email","value":"mail"}]',
+        "joinType": "LEFT_JOIN",
+        "rightColumns": '["name"]',
+        "secondaryDatasetName": dataset,
+    }
+    brewery.recipe([{"Action": {"Operation": "JOIN", "Parameters": parameters}}])
+    recipe = {"Name": "people", "RecipeVersion": "2.0"}
+    brewery.job(Outputs=[brewery.output("CSV")], RecipeReference=recipe)
+    run = brewery.run()
+    assert run["State"] == state
+    if state == "FAILED":
+        assert "There is no second dataset 'nobodies'." in run["ErrorMessage"]
+        return
+    (key,) = brewery.keys()
+    rows = list(csv.DictReader(io.StringIO(brewery.body(key).decode())))
+    assert [row["name"] for row in rows] == ["", "Bob"]
