@@ -76,17 +76,21 @@ class _NoSecrets:
         raise SecretError(message)
 
 
+# With what the process needs beside it, ten million rows stay below 1.5 GB.
+DEFAULT_MEMORY = "800MB"
+
+
 @dataclass(frozen=True)
 class EngineSettings:
     """How a run behaves.
 
-    `memory_limit` is DuckDB's own (the process needs some 400 MB more); `temp_dir` is where scratch
+    `memory_limit` is DuckDB's own (the process needs some 600 MB more); `temp_dir` is where scratch
     files go (default: the system's); `seed` fixes random steps; `compat` reproduces DataBrew's
     known oddities; `now` is what TODAY and NOW give (default: the clock when the run begins);
     `tally` counts the rows that each step removes, at some cost.
     """
 
-    memory_limit: str = "1GB"
+    memory_limit: str = DEFAULT_MEMORY
     threads: int | None = None
     temp_dir: Path | None = None
     seed: int = 0

@@ -28,6 +28,7 @@ from cleanroom_pipeline.cli.recipe.options import (
     told_errors,
 )
 from cleanroom_pipeline.cli.shared import AsJson
+from cleanroom_pipeline.recipe.engine import DEFAULT_MEMORY
 from cleanroom_pipeline.recipe.file_columns import columns_of_files
 from cleanroom_pipeline.recipe.parity import (
     Comparison,
@@ -80,7 +81,7 @@ def recipe_diff(
     seed: Seed = 0,
     secret: Secret = None,
     dataset: DatasetOption = None,
-    memory: Memory = "1GB",
+    memory: Memory = DEFAULT_MEMORY,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe and compare with DataBrew's output: exit code 0 equal, 1 different, 2 can't."""

@@ -28,6 +28,7 @@ from cleanroom_pipeline.cli.recipe.options import (
     told_errors,
 )
 from cleanroom_pipeline.cli.shared import AsJson, fail
+from cleanroom_pipeline.recipe.engine import DEFAULT_MEMORY
 from cleanroom_pipeline.recipe.preview import preview, preview_text
 
 
@@ -44,7 +45,7 @@ def recipe_preview(
     seed: Seed = 0,
     secret: Secret = None,
     dataset: DatasetOption = None,
-    memory: Memory = "1GB",
+    memory: Memory = DEFAULT_MEMORY,
     as_json: AsJson = False,
 ) -> None:
     """Show what each step does to the first rows, before beside after; personal data is hidden.

@@ -36,7 +36,7 @@ from cleanroom_pipeline.cli.recipe.options import (
 from cleanroom_pipeline.cli.recipe.progress import Progress
 from cleanroom_pipeline.cli.shared import AsJson, fail
 from cleanroom_pipeline.recipe import Recipe
-from cleanroom_pipeline.recipe.engine import RunResult, run_recipe
+from cleanroom_pipeline.recipe.engine import DEFAULT_MEMORY, RunResult, run_recipe
 from cleanroom_pipeline.recipe.files import kind_of
 
 _MEGABYTE = 1_000_000
@@ -113,7 +113,7 @@ def recipe_run(
     seed: Seed = 0,
     secret: Secret = None,
     dataset: DatasetOption = None,
-    memory: Memory = "1GB",
+    memory: Memory = DEFAULT_MEMORY,
     as_json: AsJson = False,
 ) -> None:
     """Run a DataBrew recipe over files, on this machine."""
