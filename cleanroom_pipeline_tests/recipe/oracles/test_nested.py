@@ -20,7 +20,11 @@ JSON_CELLS = column_of(
     st.none()
     | st.fixed_dictionaries({}, optional={"a": TEXTS, "n": st.none() | st.integers(-99, 99)})
 )
-NEST = {"sourceColumns": '["a","n"]', "targetColumn": "made", "removeSourceColumns": "true"}
+NEST: dict[str, Any] = {
+    "sourceColumns": '["a","n"]',
+    "targetColumn": "made",
+    "removeSourceColumns": "true",
+}
 
 
 def columns(pairs: list[tuple[str | None, int | None]]) -> dict[str, Any]:
