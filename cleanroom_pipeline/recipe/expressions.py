@@ -127,7 +127,7 @@ def concat(*parts: exp.Expr) -> exp.Expr:
 
 
 def text(column: Column) -> exp.Expr:
-    """Return the column as text, as a CSV file would spell it; a nested one as JSON."""
+    """Return the column as text: a cast's (a DOUBLE of 1 is 1.0), JSON of a nested one."""
     tree = column.tree
     if is_nested(column.type):
         return cast(call("to_json", tree), TEXT)

@@ -4,7 +4,7 @@ Here: joins, second inputs, lists to rows, numbering. Not here: which node needs
 (relations.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -14,7 +14,6 @@ from cleanroom_pipeline.recipe.plan import INPUT, ROW_NAME, Column, Join, Output
 from cleanroom_pipeline.recipe.reading.source import Source
 from cleanroom_pipeline.recipe.relation import ROW, Relation, selected
 
-Resolve = Callable[[exp.Expr], exp.Expr]
 LEFT_PLACE, RIGHT_PLACE = "left_place", "right_place"
 
 

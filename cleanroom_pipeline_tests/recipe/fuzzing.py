@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cleanroom_pipeline.recipe import conditions
+from cleanroom_pipeline.recipe import RecipeError, conditions, parse_recipe
 from cleanroom_pipeline.recipe.operations import registry
 from cleanroom_pipeline.recipe.operations.catalogue import OPERATIONS
 from cleanroom_pipeline.recipe.operations.declaration import Kind, Operation, Parameter
@@ -21,6 +21,7 @@ TEXTS = (
     "`name`", "`name` = 1", "case when `amount` > 1 then 'a' else 'b' end", "#", "*", ",", "string",
 )  # fmt: skip
 NUMBERS = ("0", "1", "2", "-1", "3.5", "100", "1000000", "-0", "1e3", "999999999999")
+_MOST_TRIES = 40
 _OBJECT_KEYS = ("sourceColumn", "key", "value", "sourceColumnName", "targetColumnName")
 
 
@@ -31,8 +32,20 @@ class Drawing:
         self._random = random.Random(seed)
 
     def recipe(self) -> list[Any]:
-        """Return one to five steps as a recipe file holds them."""
-        return [self._step() for _ in range(self._random.randint(1, 5))]
+        """Return one to five steps as a recipe file holds them; three in four look right alone."""
+        draw = self._step if self._chance(4) else self._right_step
+        return [draw() for _ in range(self._random.randint(1, 5))]
+
+    def _right_step(self) -> dict[str, Any]:
+        """Return a step that nothing is wrong with over the columns, unless none comes up."""
+        for _ in range(_MOST_TRIES):
+            step = self._step()
+            try:
+                if not parse_recipe(json.dumps([step]), name="step").check(COLUMNS):
+                    return step
+            except RecipeError:
+                continue
+        return step
 
     def _chance(self, one_in: int) -> bool:
         return self._random.randrange(one_in) == 0

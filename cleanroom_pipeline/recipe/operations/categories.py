@@ -1,7 +1,7 @@
 """CATEGORICAL_MAPPING: values of a column mapped to others.
 
 Here: the map and what becomes of values outside of it. Not here: one column for each category
-(encoding.py).
+(reshaping.py).
 """
 
 from collections.abc import Iterable, Mapping

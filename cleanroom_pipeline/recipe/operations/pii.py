@@ -54,8 +54,8 @@ def _check_hash(values: Mapping[str, Any]) -> Iterable[str]:
     "CRYPTOGRAPHIC_HASH",
     Status.DOCUMENTED,
     "Base64 of the raw digest of the cell's UTF-8; null stays null, and the empty text is hashed "
-    "like any other. A number or a date is hashed as CSV would spell it. The HMAC key is the "
-    f"base64 decoded SecretString. {FILTER_DOC}",
+    "like any other. A number or a date is hashed as text, a DOUBLE of 1 as 1.0. The HMAC key is "
+    f"the base64 decoded SecretString. {FILTER_DOC}",
     SOURCES,
     Parameter("secretId", Kind.TEXT, "the secret that holds the HMAC key"),
     SECRET_VERSION,
