@@ -109,6 +109,8 @@ def one_hot_encoding(call: Call, frame: Frame) -> Frame:
         )
         for value in values
     ]
+    if {one.column.name for one in outputs} & set(frame.names):
+        raise StepError(f"a value of {column.name!r} would name a column that is already there")
     return frame.added(outputs)
 
 
@@ -145,7 +147,7 @@ def _pivoted(
     names = [column.name for column in after]
     for name in names:
         if names.count(name) > 1:
-            raise StepError(f"column {name!r} would be there twice")
+            raise StepError("a value would name a column that is already there")
     return frame.then(Aggregate(tuple(keys), tuple(outputs)), after)
 
 
