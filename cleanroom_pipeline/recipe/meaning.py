@@ -13,6 +13,7 @@ from cleanroom_pipeline.recipe.operations import catalogue, registry
 from cleanroom_pipeline.recipe.operations.declaration import PlanOptions, read_call
 from cleanroom_pipeline.recipe.plan import Column, Frame
 from cleanroom_pipeline.recipe.steps import Step
+from cleanroom_pipeline.recipe.withheld import WatchedSurvey, withhold
 
 
 def check_step(step: Step) -> list[Finding]:
@@ -69,11 +70,15 @@ def build_plan(
 ) -> Frame:
     """Return the plan of a recipe over typed columns; raises RecipeError with all findings."""
     frame = Frame(tuple(columns), inputs=frozenset(column.name for column in columns))
+    steps = list(steps)
+    watched = WatchedSurvey(options.survey) if options.survey else None
+    written = "\n".join([*sorted(frame.inputs), *(str(step.to_api()) for step in steps)])
     findings = []
-    for finding, after in _flow(steps, frame, options):
+    for finding, after in _flow(steps, frame, replace(options, survey=watched)):
         frame = after
         if finding is not None:
-            findings.append(finding)
+            told = withhold(finding.message, watched.seen if watched else (), written)
+            findings.append(replace(finding, message=told))
     if findings:
         raise RecipeError(name, findings)
     return frame
