@@ -72,7 +72,7 @@ def build_plan(
     frame = Frame(tuple(columns), inputs=frozenset(column.name for column in columns))
     steps = list(steps)
     watched = WatchedSurvey(options.survey) if options.survey else None
-    written = "\n".join([*sorted(frame.inputs), *(str(step.to_api()) for step in steps)])
+    written = repr([*sorted(frame.inputs), *(step.to_api() for step in steps)])
     findings = []
     for finding, after in _flow(steps, frame, replace(options, survey=watched)):
         frame = after

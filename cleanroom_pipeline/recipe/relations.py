@@ -1,11 +1,11 @@
 """Running a plan: each node of it as DuckDB SQL over internal column names.
 
-Here: how a node becomes a query, and when rows are put down in a scratch table. Not here: files,
+Here: how a node becomes a query, and when rows are put down. Not here: where to (stages.py), files,
 or what a step means.
 
 Rows are streamed until a node needs more than one pass or the rows' places. Then the stream is put
-down in order in a scratch table, whose rowid is the place of each row. A node that loses the order
-marks the relation, and the order is restored when rows are put down again or leave.
+down in order, which gives each row its place. A node that loses the order marks the relation, and
+the order is restored when rows are put down again or leave.
 """
 
 from collections import Counter
@@ -45,6 +45,7 @@ from cleanroom_pipeline.recipe.plan import (
 from cleanroom_pipeline.recipe.reading.source import Source
 from cleanroom_pipeline.recipe.relation import ROW, Relation, cte
 from cleanroom_pipeline.recipe.session import Session
+from cleanroom_pipeline.recipe.stages import Stage, put_down
 from cleanroom_pipeline.recipe.tables import (
     LEFT_PLACE,
     RIGHT_PLACE,
@@ -80,8 +81,7 @@ class Interpreter:
         self._count = 0
         self._step = 0
         self._counting = False  # whether to read the rows is to count some that are removed
-        self._table: str | None = None
-        self._rows: int | None = None
+        self._stage: Stage | None = None
         self._all_rows = True
         self.rows_in: int | None = None
 
@@ -112,8 +112,8 @@ class Interpreter:
             relation = self._with_places(relation)
         resolved = self._resolved(query, relation)
         rows = self._session.rows(relation.whole(read_from(resolved, relation)))
-        if self._table:
-            self._session.run(exp.Drop(tables=[exp.to_table(self._table)], kind="TABLE"))
+        if self._stage:
+            self._stage.remove()
         return rows
 
     def _name(self, prefix: str) -> str:
@@ -137,25 +137,21 @@ class Interpreter:
         return handlers[type(operator)](operator, columns, relation)
 
     def _put_down(self, relation: Relation, *, order: list[exp.Expr] | None = None) -> Relation:
-        """Return the same rows, in a scratch table."""
+        """Return the same rows, put down where they can be read again."""
         outputs = [exp.column(one) for one in relation.ids.values()]
         select = relation.from_it(*outputs)
         if order:
             select = select.order_by(*order)
         elif not relation.ordered:
             select = select.order_by(exp.column(ROW))
-        table = self._name("stage")
-        self._session.create(table, relation.whole(select))
+        stage = put_down(self._session, self._name("stage"), relation.whole(select))
         self._counting = False
-        if self._table:
-            self._session.run(exp.Drop(tables=[exp.to_table(self._table)], kind="TABLE"))
-        self._table = table
-        counted = exp.select(exp.Count(this=exp.Star())).from_(table)
-        self._rows = int(self._session.one(counted))
+        if self._stage:
+            self._stage.remove()
+        self._stage = stage
         if self._all_rows and self.rows_in is None:
-            self.rows_in = self._rows
-        row = exp.column("rowid").as_(ROW)
-        query = exp.select(row, *[exp.column(one) for one in relation.ids.values()]).from_(table)
+            self.rows_in = stage.rows
+        query = stage.select([exp.column(one) for one in relation.ids.values()])
         return replace(relation, chain=(cte("q0", query),), places=True, dense=True, ordered=True)
 
     def _with_places(self, relation: Relation, *, dense: bool = False) -> Relation:
@@ -279,7 +275,7 @@ class Interpreter:
         query = relation.from_it(place).group_by(hashed)
         if among is not None:
             query = query.where(among.copy())
-        flags = np.zeros(self._rows or 0, dtype=bool)
+        flags = np.zeros(self._stage.rows if self._stage else 0, dtype=bool)
         stream = self._session.stream(relation.whole(query), _BATCH)
         for batch in self._session.batches(stream):
             flags[batch.column(0).to_numpy()] = True

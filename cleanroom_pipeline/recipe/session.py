@@ -141,6 +141,23 @@ class Session:
             )
         )
 
+    def types(self, query: exp.Query) -> list[str]:
+        """Return the DuckDB types of a query's columns, without running it."""
+        with self.translated_errors():
+            return [str(type_) for type_ in self.connection.sql(query.sql("duckdb")).types]
+
+    def copy(self, query: exp.Query, file: Path) -> int:
+        """Write a query's rows to a Parquet file, in its order; return how many they are."""
+        # The fastest codec: what is written here is read once or twice, and removed.
+        settings = {"FORMAT": "PARQUET", "COMPRESSION": "LZ4_RAW"}
+        params = [
+            exp.CopyParameter(this=exp.var(name), expression=exp.var(value))
+            for name, value in settings.items()
+        ]
+        target = exp.Literal.string(str(file))
+        copy = exp.Copy(this=query.subquery(), kind=False, files=[target], params=params)
+        return int(self.one(copy))
+
     def one(self, tree: exp.Expr) -> Any:
         """Return the first value of the first row of a query."""
         with self.translated_errors():

@@ -56,15 +56,19 @@ def withhold(message: str, seen: Iterable[str], written: str) -> str:
     """Return a message without the texts in `seen`; those that stand in `written` may be told.
 
     `written` is what the recipe's author knows: the recipe, and the names of the input's columns.
+    Messages quote names.
     """
     for text in sorted(seen, key=len, reverse=True):
-        if text and not _word(text).search(written):
+        if text and not _part(text).search(written):
             # As messages spell it: plain, as a Python literal, as an SQL identifier.
             for spelling in {text, repr(text)[1:-1], text.replace('"', '""')}:
-                message = _word(spelling).sub(INSTEAD, message)
+                message = _part(spelling).sub(INSTEAD, message)
     return message
 
 
-def _word(text: str) -> re.Pattern[str]:
-    """Return a pattern of a text that is no part of a longer word; `_` joins a name's parts."""
-    return re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])")
+def _part(text: str) -> re.Pattern[str]:
+    """Return a pattern of a text that is a name or a part of one: after a quote, `_` or a point.
+
+    So a cell that is a number or a word of ours leaves the sentence as it is.
+    """
+    return re.compile(rf"(?<=[^\w\s]|_){re.escape(text)}(?![^\W_])")
