@@ -22,7 +22,7 @@ from cleanroom_pipeline.inbound.connector_profile import (
     read_credentials,
     update_profile_request,
 )
-from cleanroom_pipeline.inbound.marketing_cloud import TokenRefusedError, issue_token
+from cleanroom_pipeline.inbound.marketing_cloud import PATIENCE, TokenRefusedError, issue_token
 from cleanroom_pipeline.model import utc_text
 
 UNAUTHORIZED = 401
@@ -95,7 +95,7 @@ def refresh_connector_token(
         granted = grant_token(
             config.secret,
             lambda: secrets.current(config.secret),
-            lambda credentials: issue_token(credentials, pool),
+            lambda credentials: issue_token(credentials, pool, patience=PATIENCE),
             context.log.info,
         )
     token = granted.token
