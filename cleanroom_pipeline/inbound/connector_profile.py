@@ -21,6 +21,7 @@ TOKEN_PATH = ["v2", "token"]
 LONGEST_CREDENTIAL = 512
 LONGEST_TOKEN = 4096
 LONGEST_URL = 256
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
 _PATH = re.compile(r"[-A-Za-z0-9/._~%]*")
 
@@ -69,7 +70,8 @@ def read_credentials(secret_id: str, secret_string: str) -> Credentials:
     that an address is http elsewhere than on this machine.
     """
     try:
-        document = json.loads(secret_string)
+        # Some editors put a byte order mark before what they save.
+        document = json.loads(secret_string.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -188,8 +190,7 @@ def token_request(credentials: Credentials) -> dict[str, str | int]:
     }
     account_id = credentials.account_id
     if account_id:
-        is_number = account_id.isascii() and account_id.isdecimal()
-        body["account_id"] = int(account_id) if is_number else account_id
+        body["account_id"] = int(account_id) if _NUMBER.fullmatch(account_id) else account_id
     if credentials.scope:
         body["scope"] = credentials.scope
     return body

@@ -168,7 +168,7 @@ def seconds_asked(retry_after: str | None, now: Callable[[], float]) -> float | 
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

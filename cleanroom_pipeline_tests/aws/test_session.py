@@ -125,6 +125,34 @@ def test_a_failed_call_of_any_service_tells_its_request_id(
     assert (error_code(caught.value), request_id_of(caught.value)) == ("NoSuchThing", "abc-123")
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments"),
+    [
+        ("databrew", "describe_job", {"Name": "none"}),
+        ("dynamodb", "describe_table", {"TableName": "none"}),
+        ("glue", "get_database", {"Name": "none"}),
+        ("kms", "describe_key", {"KeyId": "alias/none"}),
+        ("s3", "get_object", {"Bucket": "none", "Key": "none"}),
+        ("secretsmanager", "get_secret_value", {"SecretId": "none"}),
+        ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:no", "Message": "m"}),
+        ("sqs", "get_queue_url", {"QueueName": "none"}),
+    ],
+)
+def test_over_http_too_whatever_protocol_the_service_speaks(
+    endpoint: str,
+    http_aws: Aws,
+    service: str,
+    operation: str,
+    arguments: dict[str, Any],
+) -> None:
+    client = AwsSession(region="us-east-1", endpoint_url=endpoint).client(service)
+    with pytest.raises(ClientError) as caught:
+        getattr(client, operation)(**arguments)
+    sent = caught.value.response["ResponseMetadata"]["RequestId"]
+    assert len(sent) > 8
+    assert str(caught.value).endswith(f"(request id {sent})")
+
+
 def test_the_request_id_is_what_the_service_sent(http_aws: Aws) -> None:
     session = AwsSession(region="us-east-1", endpoint_url=http_aws.endpoint)
     with pytest.raises(ClientError, match=r"There is none. \(request id 11111111-2222\)$"):

@@ -151,9 +151,14 @@ def test_account_and_scope_are_asked_for_only_where_the_secret_has_them() -> Non
         }
 
 
-def test_an_account_id_that_is_no_number_is_passed_on_as_it_is() -> None:
-    request = token_request(read_credentials("name", secret(account_id="business-unit")))
-    assert request["account_id"] == "business-unit"
+@pytest.mark.parametrize("account_id", ["business-unit", "\u0661\u0662", "9" * 5000])
+def test_an_account_id_that_is_no_number_is_passed_on_as_it_is(account_id: str) -> None:
+    request = token_request(read_credentials("name", secret(account_id=account_id)))
+    assert request["account_id"] == account_id
+
+
+def test_a_secret_that_an_editor_put_a_mark_before_is_read() -> None:
+    assert read_credentials("name", "\ufeff" + secret()) == read_credentials("name", secret())
 
 
 def test_the_secret_of_the_former_solution_is_read() -> None:

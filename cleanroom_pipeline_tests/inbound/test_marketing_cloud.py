@@ -298,6 +298,8 @@ def test_a_pause_is_never_shorter_than_asked_and_never_longer_than_patience_has(
         ("soon", None),
         ("-5", None),
         ("1.5", None),
+        ("Fri, 31 Jan 999999999999999999999 12:00:00 GMT", None),
+        ("Fri, 31 Feb 2026 25:61:61 +9999", None),
         (" 120 ", 120),
         (formatdate(NOW + 90, usegmt=True), 90),
         (formatdate(NOW - 90, usegmt=True), 0),
