@@ -94,9 +94,10 @@ def read_credentials(secret_id: str, secret_string: str) -> Credentials:
         scope=_text(secret_id, document, "scope") or None,
         instance_url=values["instance_url"] or None,
     )
-    _check_url(secret_id, "auth_base_uri", token_url(credentials))
+    where = f"Secret {secret_id!r}"
+    check_url(where, "auth_base_uri", token_url(credentials))
     if credentials.instance_url:
-        _check_url(secret_id, "instance_url", credentials.instance_url)
+        check_url(where, "instance_url", credentials.instance_url)
     return credentials
 
 
@@ -125,11 +126,12 @@ def _check_credential(secret_id: str, name: str, value: str) -> None:
         )
 
 
-def _check_url(secret_id: str, name: str, url: str) -> None:
+def check_url(where: str, name: str, url: str) -> None:
+    """Raise InsecureUrlError or CredentialsError if credentials may not be sent to an address."""
     fault = url_fault(url)
     if fault:
         error = InsecureUrlError if fault == IN_CLEAR else CredentialsError
-        raise error(f"Secret {secret_id!r}: {name} {fault}.")
+        raise error(f"{where}: {name} {fault}.")
 
 
 def url_fault(url: str) -> str | None:

@@ -19,6 +19,7 @@ from cleanroom_pipeline.inbound.connector_profile import (
     LONGEST_TOKEN,
     AccessToken,
     Credentials,
+    check_url,
     token_request,
     token_url,
     url_fault,
@@ -121,9 +122,11 @@ def issue_token(
     """Ask for a token. 5xx, 408, 429 and broken connections are tried again, all else is not.
 
     A token lives about 18 minutes and there is no refresh token: each run asks for its own. Raises
-    TokenRefusedError, TokenUnavailableError or TokenAnswerError; no redirect is followed.
+    TokenRefusedError, TokenUnavailableError or TokenAnswerError; no redirect is followed. Raises
+    CredentialsError, before anything is sent, for an address that credentials may not go to.
     """
     url = token_url(credentials)
+    check_url("Marketing Cloud's credentials", "auth_base_uri", url)
     for attempt in range(1, patience.attempts + 1):
         answer = _ask(url, credentials, pool, patience, now)
         if not answer.trouble:

@@ -11,7 +11,11 @@ import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleanroom_pipeline.inbound.connector_profile import AccessToken, Credentials
+from cleanroom_pipeline.inbound.connector_profile import (
+    AccessToken,
+    Credentials,
+    InsecureUrlError,
+)
 from cleanroom_pipeline.inbound.marketing_cloud import (
     LONGEST_ANSWER_BYTES,
     REFUSED,
@@ -197,6 +201,12 @@ def test_no_redirect_is_followed(endpoint: Endpoint, status: int) -> None:
     with pytest.raises(TokenRefusedError, match="where credentials don't go"):
         endpoint.issue()
     assert len(endpoint.asked) == 1
+
+
+def test_nothing_is_sent_in_clear_to_another_machine() -> None:
+    pool: Any = None
+    with pytest.raises(InsecureUrlError, match="sent in clear"):
+        issue_token(Credentials("id", SECRET, "http://auth.example.com"), pool)
 
 
 @pytest.mark.parametrize(
