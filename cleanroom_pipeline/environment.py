@@ -18,6 +18,8 @@ NEEDED = (
     "CLEANROOM_KMS_KEY_ARN",
     "CLEANROOM_DATABREW_ROLE_ARN",
 )
+# Shown where they are set; none of them is a credential.
+ALSO_SHOWN = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "CLEANROOM_ASSUME_ROLE_ARN")
 
 
 class MissingEnvironmentError(LookupError):
@@ -52,9 +54,7 @@ def resolve_environment(environ: Mapping[str, str], local_file: Path) -> Environ
     have = {name: environ[name] for name in NEEDED if environ.get(name)}
     missing = [name for name in NEEDED if name not in have]
     if not missing:
-        shown = have | {
-            name: environ[name] for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE") if name in environ
-        }
+        shown = have | {name: environ[name] for name in ALSO_SHOWN if name in environ}
         return Environment({}, shown)
     if any(name.startswith("CLEANROOM_") for name in have):
         raise MissingEnvironmentError(

@@ -3,6 +3,7 @@
 Here: which variable feeds which resource. Not here: what a resource does (`aws`, `ledger`).
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,13 +22,28 @@ from cleanroom_pipeline.aws.sqs import InboundQueue
 from cleanroom_pipeline.inbound.sensors import InboundRoutes
 from cleanroom_pipeline.ledger import Ledger
 
+# AWS_ENDPOINT_URL, AWS_PROFILE and all other ways to credentials are read by boto3 itself.
+OPTIONAL_OF_SESSION = {
+    "assume_role_arn": "CLEANROOM_ASSUME_ROLE_ARN",
+    "assume_role_external_id": "CLEANROOM_ASSUME_ROLE_EXTERNAL_ID",
+    "assume_role_session_name": "CLEANROOM_ASSUME_ROLE_SESSION_NAME",
+}
 
-def build_resources(prefixes: Mapping[str, str]) -> dict[str, Any]:
+
+def build_resources(
+    prefixes: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> dict[str, Any]:
     """Return the resources; `prefixes` maps each connector to its inbound prefix.
 
     A variable that is not set is named by Dagster in the error of the run or tick that needs it.
+    An optional one is bound where it is set now, and read, as the others, when a run needs it.
     """
-    session = AwsSession(region=dg.EnvVar("AWS_REGION"))
+    optional: dict[str, Any] = {
+        setting: dg.EnvVar(name)
+        for setting, name in OPTIONAL_OF_SESSION.items()
+        if environ.get(name)
+    }
+    session = AwsSession(region=dg.EnvVar("AWS_REGION"), **optional)
     table = KeyedTable(session=session, table_name=dg.EnvVar("CLEANROOM_LEDGER_TABLE"))
     kms_key_arn = dg.EnvVar("CLEANROOM_KMS_KEY_ARN")
     return {

@@ -20,6 +20,12 @@ def test_the_environment_goes_before_the_local_aws(tmp_path: Path) -> None:
     assert environment.shown == FULL
 
 
+def test_a_role_is_shown_and_its_external_id_is_not(tmp_path: Path) -> None:
+    role = {"CLEANROOM_ASSUME_ROLE_ARN": "arn:aws:iam::123456789012:role/pipeline"}
+    environ = FULL | role | {"CLEANROOM_ASSUME_ROLE_EXTERNAL_ID": "partner-7"}
+    assert resolve_environment(environ, local_file(tmp_path)).shown == FULL | role
+
+
 def test_the_local_aws_serves_where_nothing_is_set(tmp_path: Path) -> None:
     environment = resolve_environment({"AWS_REGION": "eu-west-1"}, local_file(tmp_path))
     assert environment.variables["AWS_SECRET_ACCESS_KEY"] == "a=b"

@@ -5,7 +5,6 @@ Here: the connection, with the session's own credentials and endpoint. Not here:
 
 from urllib.parse import urlsplit
 
-import boto3
 import pyarrow.fs as pafs
 
 from cleanroom_pipeline.aws.session import AwsSession
@@ -14,8 +13,7 @@ from cleanroom_pipeline.aws.session import AwsSession
 def s3_filesystem(session: AwsSession) -> pafs.S3FileSystem:
     """Return the file system; paths in it are `bucket/key`."""
     endpoint = urlsplit(session.client("s3").meta.endpoint_url)
-    found = boto3.session.Session(region_name=session.region).get_credentials()
-    credentials = found.get_frozen_credentials() if found else None
+    credentials = session.credentials()
     return pafs.S3FileSystem(
         access_key=credentials.access_key if credentials else None,
         secret_key=credentials.secret_key if credentials else None,

@@ -1,30 +1,26 @@
-"""The ops of a pull: refresh the token, start the flow, wait for its execution.
+"""The ops of a pull: start the flow, wait for its execution; and the job, token first.
 
-Here: the order of things, and what a state means for the run. Not here: AppFlow's calls
-(`aws.appflow`), requests (`inbound.appflow_requests`), and what becomes of the files afterwards:
-the connector's sensor takes them from here, as it does with a push.
+Here: the order of things, and what a state means for the run. Not here: the token
+(`inbound.connector_token`), AppFlow's calls (`aws.appflow`), requests (`inbound.appflow_requests`),
+and what becomes of the files afterwards: the connector's sensor takes them from here, as it does
+with a push.
 """
 
 import time
 from datetime import UTC, datetime
 
 import dagster as dg
-import urllib3
 
 from cleanroom_pipeline.aws.appflow import AppFlow, FlowExecution
 from cleanroom_pipeline.aws.s3 import S3Storage
-from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.external_runs import ExternalRunError, wait_until_final
 from cleanroom_pipeline.inbound.appflow_requests import (
     EXECUTION_STATES,
     NOT_LISTED,
     create_flow_request,
-    create_profile_request,
     delivery_prefix,
-    read_credentials,
-    update_profile_request,
 )
-from cleanroom_pipeline.inbound.marketing_cloud import issue_token
+from cleanroom_pipeline.inbound.connector_token import TokenSettings, refresh_connector_token
 from cleanroom_pipeline.ledger import Delivery, ExternalRun, Ledger
 
 RUN_KIND = "appflow"
@@ -42,29 +38,6 @@ class PullSettings(dg.Config):
     entity: str
     prefix: str
     timeout_minutes: int = 60
-
-
-@dg.op(
-    out=dg.Out(dg.Nothing),
-    retry_policy=dg.RetryPolicy(max_retries=1, delay=5),
-    description="Get a fresh token and put it into the AppFlow connector profile.",
-)
-def refresh_connector_token(
-    context: dg.OpExecutionContext, config: PullSettings, secrets: Secrets, appflow: AppFlow
-) -> None:
-    """Read the credentials now, get a token, and update the profile, or create it.
-
-    One op for both, so that no token is ever an op's output: outputs are stored.
-    """
-    credentials = read_credentials(config.secret, secrets.secret_string(config.secret))
-    token = issue_token(credentials, urllib3.PoolManager())
-    done = appflow.put_profile(
-        create_profile_request(config.profile, credentials, token),
-        update_profile_request(config.profile, credentials, token),
-    )
-    context.log.info(
-        "Connector profile %s %s; its token lives %d s.", config.profile, done, token.expires_in
-    )
 
 
 @dg.op(
@@ -168,13 +141,15 @@ def pull_graph() -> None:
 def build_pull_job(settings: PullSettings, tags: dict[str, str]) -> dg.JobDefinition:
     """Build the job `<connector>__pull_job`."""
     config = settings.model_dump()
+    token = TokenSettings(secret=settings.secret, profile=settings.profile)
     return pull_graph.to_job(
         name=settings.connector + PULL_JOB_SUFFIX,
         description=f"Pulls {settings.entity} through AppFlow into s3 under {settings.prefix}.",
         config={
             "ops": {
-                op.name: {"config": config}
-                for op in (refresh_connector_token, start_appflow_run, wait_for_appflow_run)
+                refresh_connector_token.name: {"config": token.model_dump()},
+                start_appflow_run.name: {"config": config},
+                wait_for_appflow_run.name: {"config": config},
             }
         },
         tags=tags,
