@@ -18,12 +18,36 @@ class ExternalRunError(RuntimeError):
     """A service's run did not end well. The message carries the state and the service's words."""
 
 
+class StartRefusedError(ExternalRunError):
+    """A service does not start a run, and lists none that could be adopted in its place."""
+
+
+class RunFailedError(ExternalRunError):
+    """A service ended its run as failed."""
+
+
+class RunCanceledError(ExternalRunError):
+    """A run was stopped before its end, by a person or by the service."""
+
+
+class RunTimedOutError(ExternalRunError):
+    """A service stopped its run at the run's own time-out."""
+
+
+class PutFailuresError(ExternalRunError):
+    """A run ended well by its state, and did not write all that it should have."""
+
+
+class RunVanishedError(ExternalRunError):
+    """A service no longer knows a run that it has started."""
+
+
 class UnknownStateError(ExternalRunError):
     """A service reports a state that this version does not know, so it can't say what it means."""
 
 
 class RunDeadlineError(ExternalRunError):
-    """A service's run did not end in time."""
+    """A service's run did not end in time. It may still be going on."""
 
 
 class HasState(Protocol):
