@@ -1,6 +1,7 @@
-"""What we ask of AppFlow and of Salesforce Marketing Cloud, and what AppFlow's states mean.
+"""What we ask of AppFlow and of Salesforce Marketing Cloud.
 
-Here: pure functions from settings to requests. Not here: calls, or waiting.
+Here: pure functions from settings to requests. Not here: calls, or waiting, or what the state of an
+execution means (`inbound.appflow_execution`).
 """
 
 import json
@@ -8,20 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanroom_pipeline.external_runs import States
-
 CONNECTOR_LABEL = "SalesforceMarketingCloud"
 API_VERSION = "v1"
-
-# botocore's AppFlow model, shape ExecutionStatus; a test holds this against it. An execution that
-# was started a moment ago may not be listed yet.
-NOT_LISTED = "NotListedYet"
-EXECUTION_STATES = States(
-    service="AppFlow",
-    going=frozenset({"InProgress", "CancelStarted", NOT_LISTED}),
-    good=frozenset({"Successful"}),
-    bad=frozenset({"Error", "Canceled"}),
-)
 
 
 class CredentialsError(ValueError):
