@@ -50,6 +50,7 @@ SAFE_ERRORS = frozenset(
         "PublishError",
         "PutFailuresError",
         "RecipeError",
+        "RecordsMissingError",
         "RunCanceledError",
         "RunDeadlineError",
         "RunFailedError",

@@ -27,6 +27,9 @@ AT_WORK = ("InProgress", "CancelStarted")
 NEW_STATE = "SomethingNew"
 
 
+Answers = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
 @dataclass
 class Execution:
     """An execution of the stand-in; a test sets its state."""
@@ -76,9 +79,7 @@ class MemoryAppFlow:
     @property
     def resource(self) -> AppFlow:
         """The resource whose client this is."""
-        session = _Session(region="us-east-1")
-        session._client = CheckedClient(self.answer)
-        return AppFlow(session=session)
+        return appflow_over(self.answer)
 
     def called(self, operation: str) -> list[Mapping[str, Any]]:
         """Return the arguments of all calls of an operation."""
@@ -150,7 +151,7 @@ def _real() -> Any:
 class CheckedClient:
     """A client of which every request and every answer is held against botocore's model."""
 
-    def __init__(self, answer: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    def __init__(self, answer: Answers) -> None:
         self._answer = answer
         real = _real()
         self.exceptions = real.exceptions
@@ -176,3 +177,10 @@ class _Session(AwsSession):
     def client(self, service: str) -> Any:
         assert service == "appflow"
         return self._client
+
+
+def appflow_over(answer: Answers) -> AppFlow:
+    """Return the resource over a client whose calls are answered here."""
+    session = _Session(region="us-east-1")
+    session._client = CheckedClient(answer)
+    return AppFlow(session=session)
