@@ -1,5 +1,9 @@
-"""A pull whose worker is interrupted: by a person's cancel, or by a redeploy."""
+"""A pull whose worker is interrupted: by a person's cancel, by a redeploy, or killed outright."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +11,8 @@ import dagster as dg
 import pytest
 
 from cleanroom_pipeline.aws.appflow import AppFlow
+from cleanroom_pipeline.local_aws.appflow import AppFlowDurations
+from cleanroom_pipeline.local_aws.server import Durations, LocalAws
 from cleanroom_pipeline_tests.inbound.pull_desk import Desk, known_execution
 
 
@@ -71,3 +77,24 @@ def test_a_person_who_cancels_during_the_start_cancels_what_it_began(desk: Desk)
     desk.appflow.on_start = lambda _execution: interrupt(desk, canceled=True)()
     assert not desk.run().success
     assert desk.execution.state == "CancelStarted"
+
+
+@pytest.mark.e2e
+def test_killing_the_worker_at_any_call_leaves_one_execution_and_one_delivery() -> None:
+    quick = Durations(appflow=AppFlowDurations(run=0.1))
+    with LocalAws.start(durations=quick) as aws:
+        command = [sys.executable, "-m", "cleanroom_pipeline_tests.inbound.killed_pull"]
+        done = subprocess.run(
+            [*command, aws.endpoint],
+            env={**os.environ, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    whole, *killed = map(json.loads, done.stdout.splitlines())
+    assert whole == {"killed": None, "executions": ["Successful"], "delivered": 1}
+    assert len(killed) > 10
+    for one in killed:
+        assert one == {**whole, "killed": one["killed"]}
