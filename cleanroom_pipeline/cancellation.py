@@ -25,10 +25,9 @@ def canceled_by_person(context: dg.OpExecutionContext) -> bool:
 
 def others_at_work(context: dg.OpExecutionContext) -> bool:
     """Tell whether another run of the same job goes on, which may wait for the same thing."""
-    records = context.instance.get_runs(
-        dg.RunsFilter(job_name=context.job_name, statuses=list(AT_WORK[:-1]))
-    )
-    return any(run.run_id != context.run_id for run in records)
+    statuses = [status for status in AT_WORK if status is not dg.DagsterRunStatus.CANCELING]
+    filters = dg.RunsFilter(job_name=context.job_name, statuses=statuses)
+    return any(run.run_id != context.run_id for run in context.instance.get_runs(filters))
 
 
 @contextmanager

@@ -285,6 +285,24 @@ def test_a_run_gets_its_id_and_a_later_attempt_takes_its_place(ledger: Ledger) -
     assert ledger.external_run("shop", "appflow", "pull") == second
 
 
+def test_runs_are_unsettled_until_their_end_is_recorded_and_a_new_attempt_is_again(
+    ledger: Ledger,
+) -> None:
+    run = ExternalRun("appflow", "flow tick", "e1", "run-1", AT)
+    ledger.record_external_run("shop", run)
+    ledger.record_external_run("shop", replace(run, reference="flow2 tick"))
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (run,)
+    ledger.settle_external_run("shop", "appflow", "flow tick", "e0")
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (run,)
+    ledger.settle_external_run("shop", "appflow", "flow tick", "e1")
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == ()
+    seen = ledger.external_run("shop", "appflow", "flow tick")
+    assert seen == replace(run, settled=True)
+    anew = replace(run, external_id="", attempt=2)
+    assert ledger.intend_external_run("shop", anew, seen)
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (anew,)
+
+
 def test_an_empty_delivery_is_recorded_together_with_what_people_are_told(ledger: Ledger) -> None:
     ledger.record_delivery("shop", Delivery("e1", "in/", 0, AT))
     notice = Notice("shop", "empty-1", AT, AT, "none", kind=NoticeKind.EMPTY)

@@ -59,8 +59,8 @@ def _execution(record: Mapping[str, Any]) -> FlowExecution:
     errors = result.get("errorInfo", {})
     started = record.get("startedAt")
     return FlowExecution(
-        execution_id=record["executionId"],
-        state=record["executionStatus"],
+        execution_id=record.get("executionId", ""),
+        state=record.get("executionStatus", ""),
         message=errors.get("executionMessage", ""),
         records=result.get("recordsProcessed", 0),
         bytes_written=result.get("bytesWritten", 0),

@@ -7,6 +7,7 @@ the connector's sensor takes them from here, as it does with a push.
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 import urllib3
@@ -21,6 +22,7 @@ from cleanroom_pipeline.inbound.appflow_execution import (
     CANCEL_STARTED,
     EXECUTION_STATES,
     failure_of,
+    is_settled,
     pull_reference,
 )
 from cleanroom_pipeline.inbound.appflow_requests import (
@@ -30,7 +32,7 @@ from cleanroom_pipeline.inbound.appflow_requests import (
     read_credentials,
     update_profile_request,
 )
-from cleanroom_pipeline.inbound.appflow_start import Pull, Starter
+from cleanroom_pipeline.inbound.appflow_start import RUN_KIND, Pull, Starter
 from cleanroom_pipeline.inbound.marketing_cloud import issue_token
 from cleanroom_pipeline.ledger import Delivery, Ledger
 
@@ -111,10 +113,21 @@ def start_appflow_run(
     def cancel() -> None:
         cancel_execution(context, appflow, config.flow, starter.going_on(pull))
 
+    for late in starter.settle_earlier(pull, partial(deliver, ledger, config)):
+        context.log.warning(
+            "Execution %s of an earlier pull has ended well since its run did: delivered now.", late
+        )
     with stopping_when_canceled(context, f"flow {config.flow}", cancel):
         execution_id, how = starter.execution_for(pull)
     context.log.info("Execution %s of flow %s: %s.", execution_id, config.flow, how)
     return execution_id
+
+
+def deliver(ledger: Ledger, config: PullSettings, execution: FlowExecution) -> bool:
+    """Record what an execution brought as a whole delivery; False where that was done before."""
+    prefix = delivery_prefix(config.prefix, config.flow, execution.execution_id)
+    delivery = Delivery(execution.execution_id, prefix, execution.records, datetime.now(UTC))
+    return ledger.record_delivery(config.connector, delivery)
 
 
 def cancel_execution(
@@ -134,9 +147,8 @@ def cancel_execution(
 def wait_for_execution(
     context: dg.OpExecutionContext, config: PullSettings, appflow: AppFlow, execution_id: str
 ) -> FlowExecution:
-    """Wait until the execution is over, and return it; a failure of it is raised."""
-    what = f"execution {execution_id} of flow {config.flow}"
-    execution = wait_until_final(
+    """Wait until the execution is over, or as good as over, and return it."""
+    return wait_until_final(
         lambda: appflow.execution(config.flow, execution_id),
         EXECUTION_STATES,
         deadline_seconds=60 * config.timeout_minutes,
@@ -144,15 +156,11 @@ def wait_for_execution(
         now=time.monotonic,
         sleep=time.sleep,
         on_change=lambda status: context.log.info("Execution is %s.", status.state),
-        what=what,
+        what=f"execution {execution_id} of flow {config.flow}",
         limits=LIMITS,
         passing=passing,
         on_trouble=lambda words: context.log.warning("AppFlow can't tell: %s.", words),
     )
-    failure = failure_of(execution, what[0].upper() + what[1:])
-    if failure:
-        raise failure
-    return execution
 
 
 @dg.op(
@@ -173,15 +181,14 @@ def wait_for_appflow_run(
 
     with stopping_when_canceled(context, f"execution {execution_id}", cancel):
         execution = wait_for_execution(context, config, appflow, execution_id)
-    ledger.record_delivery(
-        config.connector,
-        Delivery(
-            execution_id,
-            delivery_prefix(config.prefix, config.flow, execution_id),
-            execution.records,
-            datetime.now(UTC),
-        ),
-    )
+    failure = failure_of(execution, f"Execution {execution_id} of flow {config.flow}")
+    if failure is None:
+        deliver(ledger, config, execution)
+    if is_settled(execution):
+        reference, _ = pull_of(context, config.flow)
+        ledger.settle_external_run(config.connector, RUN_KIND, reference, execution_id)
+    if failure is not None:
+        raise failure
     context.log.info(
         "%d records, %d bytes%s.",
         execution.records,

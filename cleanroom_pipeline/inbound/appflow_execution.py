@@ -109,6 +109,11 @@ def has_failed(execution: Execution) -> bool:
     return execution.state in EXECUTION_STATES.bad
 
 
+def is_settled(execution: Execution) -> bool:
+    """Tell whether an execution is over, in a state that is known."""
+    return execution.state in EXECUTION_STATES.good | EXECUTION_STATES.bad
+
+
 def next_step(recorded: Recorded | None, execution: Execution | None, now: datetime) -> Step:
     """Return what to do for a pull, by what is recorded of it and what AppFlow tells of that.
 

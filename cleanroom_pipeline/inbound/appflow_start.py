@@ -10,17 +10,19 @@ which AppFlow answers with the same execution. Only when the token is too old fo
 execution looked for among those that began after the intent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cleanroom_pipeline.aws.appflow import CONFLICT, NOT_FOUND, AppFlow, Started
+from cleanroom_pipeline.aws.appflow import CONFLICT, NOT_FOUND, AppFlow, FlowExecution, Started
 from cleanroom_pipeline.external_runs import StartRefusedError, quoted
 from cleanroom_pipeline.inbound.appflow_execution import (
     IN_PROGRESS,
     Recorded,
     Step,
     client_token,
+    has_failed,
+    is_settled,
     lost_execution,
     newest_in_progress,
     next_step,
@@ -68,6 +70,35 @@ class Starter:
             f"Other runs start flow {pull.flow} for the same pull again and again. Let one of "
             "them end, and launch this one again if its data is missing then."
         )
+
+    def settle_earlier(
+        self, pull: Pull, deliver: Callable[[FlowExecution], bool]
+    ) -> tuple[str, ...]:
+        """Make up for earlier pulls of the flow whose runs ended before their executions did.
+
+        Such an execution may have gone well since: AppFlow does not pull its records again, so
+        they are delivered now, before anything newer. Returns the ids of those that `deliver`
+        recorded, and had not been recorded before.
+        """
+        earlier = [
+            run
+            for run in self.ledger.unsettled_runs(pull.connector, RUN_KIND, f"{pull.flow} ")
+            if run.reference != pull.reference
+        ]
+        if not earlier:
+            return ()
+        listed = list(self.appflow.executions(pull.flow))
+        delivered = []
+        for run in earlier:
+            execution = found_for(run, listed)
+            if execution is None or not is_settled(execution):
+                continue
+            if not has_failed(execution) and deliver(execution):
+                delivered.append(execution.execution_id)
+            self.ledger.settle_external_run(
+                pull.connector, RUN_KIND, run.reference, run.external_id
+            )
+        return tuple(delivered)
 
     def look(self, pull: Pull, run: ExternalRun | None) -> tuple[Step, str]:
         """Return what is to be done by what is recorded, and why if a start comes anew."""
@@ -118,8 +149,9 @@ class Starter:
         return lost.execution_id if lost else None
 
     def name(self, pull: Pull, intent: ExternalRun, execution_id: str) -> None:
-        """Record the id of an intended execution."""
-        self.ledger.name_external_run(pull.connector, replace(intent, external_id=execution_id))
+        """Record the id of an intended execution, and that AppFlow may list it from now on."""
+        named = replace(intent, external_id=execution_id, started_at=self.now())
+        self.ledger.name_external_run(pull.connector, named)
 
     def adopt(self, pull: Pull, answer: Started) -> str:
         """Return the execution that is running in place of ours; StartRefusedError without one."""
@@ -131,6 +163,14 @@ class Starter:
             f"AppFlow does not start flow {pull.flow}: {REFUSED.get(answer.refusal, UNKNOWN)} "
             f"AppFlow says: {quoted(answer.message)}"
         )
+
+
+def found_for(run: ExternalRun, listed: Sequence[FlowExecution]) -> FlowExecution | None:
+    """Return the execution of a recorded start, also of one whose answer was lost."""
+    if run.external_id:
+        return next((one for one in listed if one.execution_id == run.external_id), None)
+    lost = lost_execution(listed, run.started_at)
+    return next((one for one in listed if lost and one.execution_id == lost.execution_id), None)
 
 
 UNKNOWN = "it gives no execution. Is the flow one that runs on demand?"

@@ -13,7 +13,7 @@ from datetime import UTC
 import dagster as dg
 
 from cleanroom_pipeline.cancellation import AT_WORK
-from cleanroom_pipeline.model import SCHEDULED_TAG
+from cleanroom_pipeline.model import RETRY_STRATEGY_TAG, SCHEDULED_TAG
 
 
 def earlier_pull(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.DagsterRun | None:
@@ -55,6 +55,10 @@ def build_pull_schedule(
                 "pulls what it does not."
             )
         tick = context.scheduled_execution_time.astimezone(UTC)
-        return dg.RunRequest(run_key=f"{connector}__{tick:%Y%m%dT%H%M%SZ}")
+        return dg.RunRequest(
+            run_key=f"{connector}__{tick:%Y%m%dT%H%M%SZ}",
+            # Each step may be done again, and none needs what another worker kept on its disk.
+            tags={RETRY_STRATEGY_TAG: "ALL_STEPS"},
+        )
 
     return pull_schedule

@@ -98,7 +98,8 @@ class ExternalRun:
     """A run that a service does for us: a DataBrew job run or an AppFlow execution.
 
     `external_id` is empty while it is only about to be started; `attempt` counts the starts that
-    were meant to be different ones. `started_at` is when it was about to be started.
+    were meant to be different ones. `started_at` is when it was about to be started, and once it
+    has its id, when it got it. `settled`: its end is known, and what it brought is recorded.
     """
 
     kind: str
@@ -107,6 +108,7 @@ class ExternalRun:
     run_id: str
     started_at: datetime
     attempt: int = 1
+    settled: bool = False
 
 
 def object_sk(key: str, version_id: str) -> str:
@@ -266,8 +268,23 @@ def external_run_item(connector: str, run: ExternalRun) -> Item:
         "run_id": run.run_id,
         "started_at": utc_text(run.started_at),
         "attempt": run.attempt,
+        "settled": run.settled,
         "expires_at": expires_at(run.started_at, EXTERNAL_RUN_KEPT),
     }
+
+
+def external_run_of(item: Mapping[str, Any]) -> ExternalRun:
+    """Read an external run."""
+    kind, _, reference = item["sk"].partition("#")
+    return ExternalRun(
+        kind,
+        reference,
+        item["external_id"],
+        item["run_id"],
+        utc_moment(item["started_at"]),
+        item.get("attempt", 1),
+        item.get("settled", False),
+    )
 
 
 def external_run_sk(kind: str, reference: str) -> str:

@@ -9,9 +9,14 @@ from typing import Any
 import dagster as dg
 
 from cleanroom_pipeline.aws.dynamodb import Condition, KeyedTable, OneOf, Put, Update
-from cleanroom_pipeline.ledger.items import ExternalRun, external_run_item, external_run_sk
+from cleanroom_pipeline.ledger.items import (
+    ExternalRun,
+    external_run_item,
+    external_run_of,
+    external_run_sk,
+)
 from cleanroom_pipeline.ledger.writes import ABSENT
-from cleanroom_pipeline.model import utc_moment, utc_text
+from cleanroom_pipeline.model import utc_text
 
 
 class ExternalRuns(dg.ConfigurableResource[Any]):
@@ -42,21 +47,29 @@ class ExternalRuns(dg.ConfigurableResource[Any]):
         return self.external_run(connector, run.kind, run.reference) == run
 
     def name_external_run(self, connector: str, run: ExternalRun) -> None:
-        """Record the id of a run that was intended, unless another attempt has been since."""
+        """Record the id of a run that was intended, and when it got one.
+
+        Nothing is written where another attempt has been made since.
+        """
         key = (f"run#{connector}", external_run_sk(run.kind, run.reference))
         same = (OneOf("attempt", (run.attempt,)),)
-        self.table.write(Update(key, {"external_id": run.external_id}, when=same))
+        named = {"external_id": run.external_id, "started_at": utc_text(run.started_at)}
+        self.table.write(Update(key, named, when=same))
 
     def external_run(self, connector: str, kind: str, reference: str) -> ExternalRun | None:
         """Return the recorded run for `reference`, if there is one."""
         item = self.table.get(f"run#{connector}", external_run_sk(kind, reference))
-        if item is None:
-            return None
-        return ExternalRun(
-            kind,
-            reference,
-            item["external_id"],
-            item["run_id"],
-            utc_moment(item["started_at"]),
-            item.get("attempt", 1),
-        )
+        return None if item is None else external_run_of(item)
+
+    def unsettled_runs(self, connector: str, kind: str, prefix: str) -> tuple[ExternalRun, ...]:
+        """Return the runs that are not settled, of references that begin with `prefix`."""
+        items = self.table.query(f"run#{connector}", prefix=external_run_sk(kind, prefix))
+        return tuple(run for run in map(external_run_of, items) if not run.settled)
+
+    def settle_external_run(
+        self, connector: str, kind: str, reference: str, external_id: str
+    ) -> None:
+        """Record that a run has ended and that nothing of it is left to be recorded."""
+        key = (f"run#{connector}", external_run_sk(kind, reference))
+        same = (OneOf("external_id", (external_id,)),)
+        self.table.write(Update(key, {"settled": True}, when=same))

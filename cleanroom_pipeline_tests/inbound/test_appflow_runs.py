@@ -123,6 +123,50 @@ def test_a_failed_execution_is_told_of_before_another_is_started(desk: Desk) -> 
     assert "execution e1 ended as Error, AppFlow said: The limit was reached" in desk.logs(result)
 
 
+NEXT_TICK = {CONNECTOR_TAG: "shop", SCHEDULED_TAG: "2026-11-24T13:00:00+00:00"}
+
+
+def test_what_an_earlier_pull_brought_after_its_deadline_is_delivered_before_the_next(
+    desk: Desk,
+) -> None:
+    assert desk.outcome(desk.run())[0] == "RunDeadlineError"
+    desk.turn("Successful")()
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    result = desk.run(tags=NEXT_TICK)
+    assert result.success
+    assert [one.execution_id for one in desk.delivered] == ["e1", "e2"]
+    assert "Execution e1 of an earlier pull has ended well" in desk.logs(result)
+    assert "earlier pull" not in desk.logs(desk.run(tags=NEXT_TICK))
+
+
+@pytest.mark.parametrize("state", ["Error", "Canceled"])
+def test_of_an_earlier_pull_that_failed_nothing_is_delivered(desk: Desk, state: str) -> None:
+    desk.run()
+    desk.turn(state)()
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    assert desk.run(tags=NEXT_TICK).success
+    assert [one.execution_id for one in desk.delivered] == ["e2"]
+
+
+def test_an_earlier_pull_that_still_goes_on_is_adopted_and_delivered_once(desk: Desk) -> None:
+    desk.run()
+    desk.time.at_sleep = [desk.turn("Successful")]
+    assert desk.run(tags=NEXT_TICK).success
+    assert [one.execution_id for one in desk.delivered] == ["e1"]
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    assert desk.run(tags={**NEXT_TICK, SCHEDULED_TAG: "2026-11-24T14:00:00+00:00"}).success
+    assert [one.execution_id for one in desk.delivered] == ["e1", "e2"]
+
+
+def test_where_all_is_settled_a_start_lists_no_executions(desk: Desk) -> None:
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    desk.run()
+    desk.appflow.requests.clear()
+    desk.run(tags=NEXT_TICK)
+    asked = [operation for operation, _ in desk.appflow.requests]
+    assert asked.index("StartFlow") < asked.index("DescribeFlowExecutionRecords")
+
+
 @pytest.mark.parametrize("seen_before", [True, False])
 def test_an_execution_that_is_not_listed_for_long_has_vanished(
     desk: Desk, seen_before: bool

@@ -1,13 +1,15 @@
 """A pull's start, with the process ending before or after each write, or two processes at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
+from cleanroom_pipeline.aws.appflow import FlowExecution
 from cleanroom_pipeline.external_runs import StartRefusedError
 from cleanroom_pipeline.inbound.appflow_start import RUN_KIND, Pull, Starter
-from cleanroom_pipeline.ledger import ExternalRun, Ledger
+from cleanroom_pipeline.ledger import Delivery, ExternalRun, Ledger
 from cleanroom_pipeline_tests.inbound.appflow_stand_in import NEW_STATE, Execution, MemoryAppFlow
 from cleanroom_pipeline_tests.inbound.gate import Actor, Clock, CrashError, Gate, Paused
 from cleanroom_pipeline_tests.inbound.stand_ins import MemoryTable
@@ -41,9 +43,13 @@ class World:
 
     def start_and_end(self, crash_at: int | None) -> list[str]:
         """Start as a process that ends at its nth place; return the places it passed."""
+        return self.end_at(crash_at, self.start)
+
+    def end_at(self, crash_at: int | None, work: Callable[[], object]) -> list[str]:
+        """Do some work as a process that ends at its nth place; return the places it passed."""
         before, self.gate.actor = self.gate.actor, Actor(crash_at)
         try:
-            self.start()
+            work()
         except CrashError:
             pass
         finally:
@@ -193,6 +199,18 @@ def test_an_execution_that_is_not_listed_is_waited_for_at_first_and_given_up_lat
     assert world.start() == "e2"
 
 
+def test_a_start_that_comes_long_after_its_intent_is_waited_for_until_it_is_listed(
+    world: World,
+) -> None:
+    world.start_and_end(1)
+    world.wait(SOON * 60)
+    world.start()
+    world.executions[0].listed, world.executions[0].state = False, "Successful"
+    world.wait(SOON)
+    assert world.start() == "e1"
+    assert len(world.executions) == 1
+
+
 def test_an_execution_that_began_before_the_intent_is_not_taken_for_a_lost_start(
     world: World,
 ) -> None:
@@ -222,6 +240,56 @@ def test_a_refusal_says_what_to_do_and_the_next_attempt_uses_the_same_token(
     assert world.start() == "e1"
     tokens = {call["clientToken"] for call in world.appflow.called("StartFlow")}
     assert len(tokens) == 1
+
+
+NEXT = Pull("shop", PULL.flow, "the next tick", "run-2")
+
+
+def settle_earlier(world: World) -> None:
+    """Do what a run of the next pull does first; what is delivered stays in the ledger."""
+
+    def deliver(execution: FlowExecution) -> bool:
+        delivery = Delivery(execution.execution_id, "in/", execution.records, world.now())
+        return world.ledger.record_delivery("shop", delivery)
+
+    Starter(world.appflow.resource, world.ledger, world.now).settle_earlier(NEXT, deliver)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("again", range(5))
+def test_whatever_ended_a_pull_what_it_brought_is_delivered_once_before_the_next(
+    world: World, place: int, again: int
+) -> None:
+    world.start_and_end(place)
+    brought = [execution.execution_id for execution in world.executions]
+    for execution in world.executions:
+        execution.state = "Successful"
+    world.end_at(again, lambda: settle_earlier(world))
+    settle_earlier(world)
+    delivered = [one.execution_id for one in world.ledger.pending("shop").deliveries]
+    assert delivered == brought
+    unsettled = world.ledger.unsettled_runs("shop", RUN_KIND, f"{PULL.flow} ")
+    # Of an intent that came to nothing, nothing is known until a later execution is.
+    assert bool(unsettled) == (place in (1, 2))
+
+
+@pytest.mark.parametrize("state", ["InProgress", NEW_STATE])
+def test_an_earlier_execution_of_which_the_end_is_not_known_is_left(
+    world: World, state: str
+) -> None:
+    world.start()
+    world.executions[0].state = state
+    settle_earlier(world)
+    assert world.ledger.pending("shop").deliveries == ()
+    assert world.ledger.unsettled_runs("shop", RUN_KIND, f"{PULL.flow} ")
+
+
+def test_pulls_of_another_flow_are_left_to_it(world: World) -> None:
+    other = Pull("shop", f"{PULL.flow}2", f"{PULL.flow}2 tick", "run-0")
+    world.start(other)
+    world.executions[0].state = "Successful"
+    settle_earlier(world)
+    assert world.ledger.pending("shop").deliveries == ()
 
 
 def test_an_execution_that_is_being_cancelled_is_not_adopted(world: World) -> None:

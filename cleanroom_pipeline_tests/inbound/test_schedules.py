@@ -16,7 +16,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from cleanroom_pipeline.model import RUN_KEY_TAG, SCHEDULED_TAG
+from cleanroom_pipeline.model import RETRY_STRATEGY_TAG, RUN_KEY_TAG, SCHEDULED_TAG
 
 SCHEDULE = "shop__pull_schedule"
 DEFINITIONS = "cleanroom_pipeline_tests.inbound.pull_schedule_definitions"
@@ -101,6 +101,8 @@ def test_each_tick_is_one_pull_named_by_its_time_in_utc(scheduler: Scheduler) ->
         scheduler.end_pulls()
     keys = sorted(run.tags[RUN_KEY_TAG] for run in scheduler.instance.get_runs())
     assert keys == ["shop__20261124T090000Z", "shop__20261124T100000Z"]
+    strategies = {run.tags[RETRY_STRATEGY_TAG] for run in scheduler.instance.get_runs()}
+    assert strategies == {"ALL_STEPS"}
 
 
 def test_ticks_that_were_missed_are_caught_up_by_one_pull_also_by_another_daemon(
