@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from dagster._core.test_utils import freeze_time
@@ -16,6 +18,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
+import cleanroom_pipeline
 from cleanroom_pipeline.model import RETRY_STRATEGY_TAG, RUN_KEY_TAG, SCHEDULED_TAG
 
 SCHEDULE = "shop__pull_schedule"
@@ -24,6 +27,10 @@ START = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 LOG = logging.getLogger("scheduler")
 # Where Dagster's scheduler lets a test end it, in the order in which it gets there.
 PLACES = ("TICK_CREATED", "TICK_HELD", "RUN_CREATED", "RUN_LAUNCHED", "RUN_ADDED", "TICK_SUCCESS")
+
+
+SETTINGS = Path(cleanroom_pipeline.__file__).parent.parent / "dagster.yaml"
+MOST_TICK_RETRIES = yaml.safe_load(SETTINGS.read_text())["scheduler"]["config"]["max_tick_retries"]
 
 
 class Killed(KeyboardInterrupt):
@@ -48,7 +55,7 @@ class Scheduler:
 
     instance: dg.DagsterInstance
 
-    def look(self, at: datetime, killed_at: str | None = None) -> None:
+    def look(self, at: datetime, killed_at: str | None = None, *, fails: bool = False) -> None:
         """Have a new daemon look at the schedule once, at that time."""
         origin = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name=DEFINITIONS))
         flags = {SCHEDULE: KilledAt(killed_at)} if killed_at else None
@@ -57,9 +64,16 @@ class Scheduler:
             WorkspaceProcessContext(self.instance, InProcessWorkspaceLoadTarget(origin)) as daemon,
         ):
             errors = list(
-                launch_scheduled_runs(daemon, LOG, at, iteration_times={}, debug_crash_flags=flags)
+                launch_scheduled_runs(
+                    daemon,
+                    LOG,
+                    at,
+                    iteration_times={},
+                    max_tick_retries=MOST_TICK_RETRIES,
+                    debug_crash_flags=flags,
+                )
             )
-        assert [error for error in errors if error] == []
+        assert any(errors) == fails
 
     @property
     def pulls(self) -> list[str]:
@@ -124,6 +138,9 @@ def test_a_daemon_that_ends_in_the_midst_of_a_tick_costs_no_pull_and_makes_no_se
     for minutes in (1, 2):
         scheduler.look(hours(1) + timedelta(minutes=minutes))
     assert scheduler.pulls == ["2026-11-24T09:00"]
+    (run,) = scheduler.instance.get_runs()
+    (tick,) = scheduler.ticks
+    assert (tick.status, list(tick.run_ids)) == (TickStatus.SUCCESS, [run.run_id])
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -137,6 +154,20 @@ def test_after_a_long_outage_the_last_tick_stands_for_all_that_were_missed(
     for minutes in (0, 1):
         scheduler.look(hours(4) + timedelta(minutes=minutes))
     assert scheduler.pulls == [*before, "2026-11-24T12:00"]
+
+
+def test_a_tick_that_fails_is_tried_again(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError("the database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cleanroom_pipeline.inbound.schedules.earlier_pull", fail)
+        for minutes in range(3):
+            scheduler.look(hours(1) + timedelta(minutes=minutes), fails=True)
+    scheduler.look(hours(1) + timedelta(minutes=4))
+    assert scheduler.pulls == ["2026-11-24T09:00"]
 
 
 def test_while_a_pull_goes_on_the_next_tick_is_skipped_and_says_why(scheduler: Scheduler) -> None:
