@@ -14,6 +14,8 @@ from typing import Any, Self
 CONNECTOR_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 BATCH_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 WRITE_ID = re.compile(r"[0-9a-f]{8}(-\d+)?")
+_WORD = re.compile(r"\S+")
+_AT_SIGNS = ("@", "%40")
 
 
 # Tags of a run: ours, and some of Dagster's own.
@@ -22,6 +24,7 @@ ATTEMPT_TAG = "cleanroom/attempt"
 PARTITION_TAG = "dagster/partition"
 RETRY_STRATEGY_TAG = "dagster/retry_strategy"
 RUN_KEY_TAG = "dagster/run_key"
+SCHEDULED_TAG = ".dagster/scheduled_execution_time"
 WILL_RETRY_TAG = "dagster/will_retry"
 
 # Metadata that one stage leaves on its asset and another reads.
@@ -79,6 +82,13 @@ def checked(pattern: re.Pattern[str], value: str, what: str) -> str:
 def on_one_line(text: str) -> str:
     """Return the text with `?` for what does not print: a key may hold a terminal's commands."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def without_addresses(text: str) -> str:
+    """Return the text with `(address)` for each word that may be or hold an e-mail address."""
+    return _WORD.sub(
+        lambda word: "(address)" if any(sign in word[0] for sign in _AT_SIGNS) else word[0], text
+    )
 
 
 def records_prefix(connector: str, batch_id: str) -> str:
@@ -249,11 +259,19 @@ class Batch:
     run_id: str | None = None
 
 
+class NoticeKind(StrEnum):
+    """Why people are told of a delivery: it should be whole and is not, or it is and is empty."""
+
+    OVERDUE = "overdue"
+    EMPTY = "empty"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something that people are to be told of a connector, once for each `state_id`.
 
-    `missing` holds the first names of what is waited for.
+    `missing` holds the first names of what is waited for. Of an empty delivery, `waiting_for` says
+    how it is known, and both times are when it was found.
     """
 
     connector: str
@@ -262,6 +280,7 @@ class Notice:
     deadline: datetime
     waiting_for: str
     missing: tuple[str, ...] = ()
+    kind: NoticeKind = NoticeKind.OVERDUE
 
 
 @dataclass(frozen=True, slots=True)

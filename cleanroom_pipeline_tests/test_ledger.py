@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from cleanroom_pipeline.inbound.manifest import build_manifest
 from cleanroom_pipeline.ledger import Delivery, ExternalRun, Head, Ledger, LedgerError, Outcome
 from cleanroom_pipeline.ledger.items import LONGEST_SORT_KEY, LOW, key_range, object_sk
 from cleanroom_pipeline.ledger.table import OBJECTS_AT_ONCE
-from cleanroom_pipeline.model import Arrival, BatchState, Manifest
+from cleanroom_pipeline.model import Arrival, BatchState, Manifest, Notice, NoticeKind
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_HEAD = Head()
@@ -258,6 +259,59 @@ def test_an_external_run_is_found_again_and_expires_after_seven_days(ledger: Led
     item = ledger.table.get("run#shop", "databrew#batch")
     assert item
     assert item["expires_at"] == int((AT + timedelta(days=7)).timestamp())
+
+
+def test_a_start_is_intended_once_by_whoever_saw_what_is_recorded(ledger: Ledger) -> None:
+    first = ExternalRun("appflow", "pull", "", "run-1", AT)
+    assert ledger.intend_external_run("shop", first, None)
+    other = ExternalRun("appflow", "pull", "", "run-2", AT + timedelta(seconds=1))
+    assert not ledger.intend_external_run("shop", other, None)
+    # An answer that was lost is asked for again, and meets what it wrote itself.
+    assert ledger.intend_external_run("shop", first, None)
+    assert ledger.external_run("shop", "appflow", "pull") == first
+
+
+def test_a_run_gets_its_id_and_a_later_attempt_takes_its_place(ledger: Ledger) -> None:
+    first = ExternalRun("appflow", "pull", "", "run-1", AT)
+    ledger.intend_external_run("shop", first, None)
+    named = replace(first, external_id="e1")
+    ledger.name_external_run("shop", named)
+    assert ledger.external_run("shop", "appflow", "pull") == named
+    second = ExternalRun("appflow", "pull", "", "run-2", AT + timedelta(hours=1), attempt=2)
+    assert not ledger.intend_external_run("shop", second, first)
+    assert ledger.intend_external_run("shop", second, named)
+    # A process that comes late has no say any more.
+    ledger.name_external_run("shop", named)
+    assert ledger.external_run("shop", "appflow", "pull") == second
+
+
+def test_runs_are_unsettled_until_their_end_is_recorded_and_a_new_attempt_is_again(
+    ledger: Ledger,
+) -> None:
+    run = ExternalRun("appflow", "flow tick", "e1", "run-1", AT)
+    ledger.record_external_run("shop", run)
+    ledger.record_external_run("shop", replace(run, reference="flow2 tick"))
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (run,)
+    ledger.settle_external_run("shop", "appflow", "flow tick", "e0")
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (run,)
+    ledger.settle_external_run("shop", "appflow", "flow tick", "e1")
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == ()
+    seen = ledger.external_run("shop", "appflow", "flow tick")
+    assert seen == replace(run, settled=True)
+    anew = replace(run, external_id="", attempt=2)
+    assert ledger.intend_external_run("shop", anew, seen)
+    assert ledger.unsettled_runs("shop", "appflow", "flow ") == (anew,)
+
+
+def test_an_empty_delivery_is_recorded_together_with_what_people_are_told(ledger: Ledger) -> None:
+    ledger.record_delivery("shop", Delivery("e1", "in/", 0, AT))
+    notice = Notice("shop", "empty-1", AT, AT, "none", kind=NoticeKind.EMPTY)
+    stale = Head(7)
+    assert not ledger.record_empty("shop", (), ["e1"], stale, reason="none", at=AT, notice=notice)
+    assert ledger.notices() == ()
+    head = ledger.head("shop")
+    assert ledger.record_empty("shop", (), ["e1"], head, reason="none", at=AT, notice=notice)
+    assert ledger.notices() == (notice,)
 
 
 def test_what_a_batch_took_expires_and_batches_do_not(ledger: Ledger) -> None:

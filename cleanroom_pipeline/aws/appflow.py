@@ -1,18 +1,35 @@
 """AppFlow: connector profiles, flows and executions.
 
-Here: calls. Not here: what goes into a profile or a flow (`inbound.appflow_requests`).
+Here: calls. Not here: what goes into a profile or a flow (`inbound.appflow_requests`), or what the
+state of an execution means (`inbound.appflow_execution`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from botocore.exceptions import ClientError
 
 from cleanroom_pipeline.aws.session import AwsSession
 
 if TYPE_CHECKING:
     from types_boto3_appflow import AppflowClient
+
+# https://docs.aws.amazon.com/appflow/1.0/APIReference/API_DescribeFlowExecutionRecords.html
+MOST_LISTED = 100
+# Why a flow isn't started, apart from failures of the call itself:
+# https://docs.aws.amazon.com/appflow/1.0/APIReference/API_StartFlow.html
+CONFLICT = "ConflictException"
+NOT_FOUND = "ResourceNotFoundException"
+REFUSALS = frozenset({CONFLICT, NOT_FOUND, "ServiceQuotaExceededException"})
+# Arguments of CreateFlow that UpdateFlow doesn't have; a test holds this against botocore's model.
+CHOSEN_ONCE = frozenset({"kmsArn", "tags"})
+
+
+class AppFlowInUseError(RuntimeError):
+    """A flow or a connector profile can't be deleted: something goes on with it, or needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +42,35 @@ class FlowExecution:
     records: int
     bytes_written: int
     put_failures: int
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """AppFlow's answer to a start: an execution, or the code and the words of its refusal."""
+
+    execution_id: str | None
+    refusal: str = ""
+    message: str = ""
 
 
 def _execution(record: Mapping[str, Any]) -> FlowExecution:
     result = record.get("executionResult", {})
     errors = result.get("errorInfo", {})
+    started = record.get("startedAt")
     return FlowExecution(
-        execution_id=record["executionId"],
-        state=record["executionStatus"],
+        execution_id=record.get("executionId", ""),
+        state=record.get("executionStatus", ""),
         message=errors.get("executionMessage", ""),
         records=result.get("recordsProcessed", 0),
         bytes_written=result.get("bytesWritten", 0),
         put_failures=errors.get("putFailuresCount", 0),
+        started_at=started.astimezone(UTC) if started else None,
     )
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
 
 
 class AppFlow(dg.ConfigurableResource[Any]):
@@ -51,42 +84,128 @@ class AppFlow(dg.ConfigurableResource[Any]):
         client: AppflowClient = self.session.client("appflow")
         return client
 
-    def put_profile(self, create: Mapping[str, Any], update: Mapping[str, Any]) -> str:
-        """Update the connector profile, or create it where it is missing; say which."""
+    def profile(self, name: str) -> Mapping[str, Any] | None:
+        """Return what AppFlow tells of a connector profile, which holds no credentials."""
+        answer = self.client.describe_connector_profiles(connectorProfileNames=[name])
+        found = answer.get("connectorProfileDetails", [])
+        return next((one for one in found if one.get("connectorProfileName") == name), None)
+
+    def delete_profile(self, name: str) -> bool:
+        """Delete a connector profile; False where there was none.
+
+        AppFlowInUseError where a flow uses it: it is never deleted from under one.
+        """
         try:
-            self.client.update_connector_profile(**update)
+            self.client.delete_connector_profile(connectorProfileName=name, forceDelete=False)
         except self.client.exceptions.ResourceNotFoundException:
-            self.client.create_connector_profile(**create)
-            return "created"
-        return "updated"
+            return False
+        except self.client.exceptions.ConflictException as error:
+            raise AppFlowInUseError(
+                f"AppFlow does not delete the connector profile {name}: a flow uses it. Delete "
+                "the flows that use it first, or give them another profile."
+            ) from error
+        return True
 
     def ensure_flow(self, definition: Mapping[str, Any]) -> bool:
         """Create the flow where it is missing; return whether it was."""
+        if self.describe(definition["flowName"]) is not None:
+            return False
+        self.create(definition)
+        return True
+
+    def describe(self, flow: str) -> Mapping[str, Any] | None:
+        """Return the flow as DescribeFlow tells it, None where there is none."""
         try:
-            self.client.describe_flow(flowName=definition["flowName"])
+            return self.client.describe_flow(flowName=flow)
         except self.client.exceptions.ResourceNotFoundException:
-            self.client.create_flow(**definition)
-            return True
-        return False
+            return None
 
-    def start(self, flow: str, client_token: str) -> str | None:
-        """Start the flow, once per token, and return the execution id.
+    def create(self, definition: Mapping[str, Any]) -> None:
+        """Create a flow by CreateFlow's arguments."""
+        self.client.create_flow(**definition)
 
-        None where an execution is running already: the caller may adopt it.
+    def update(self, definition: Mapping[str, Any]) -> None:
+        """Update a flow by CreateFlow's arguments; what UpdateFlow can't change is left as it is.
+
+        That is the KMS key, which is chosen once, and tags, for which there is `put_tags`.
+        """
+        self.client.update_flow(
+            **{name: value for name, value in definition.items() if name not in CHOSEN_ONCE}
+        )
+
+    def delete(self, flow: str) -> bool:
+        """Delete a flow; False where there was none, AppFlowInUseError while it is running."""
+        try:
+            self.client.delete_flow(flowName=flow, forceDelete=False)
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        except self.client.exceptions.ConflictException as error:
+            raise AppFlowInUseError(
+                f"AppFlow does not delete the flow {flow} while it is running. Wait for its "
+                "execution or cancel it, and delete the flow then."
+            ) from error
+        return True
+
+    def flows(self, prefix: str = "") -> tuple[Mapping[str, Any], ...]:
+        """Return what ListFlows tells of the flows whose names begin with `prefix`, by name."""
+        found: list[Mapping[str, Any]] = []
+        page: dict[str, Any] = {}
+        while True:
+            answer = self.client.list_flows(maxResults=MOST_LISTED, **page)
+            found += [one for one in answer.get("flows", []) if one["flowName"].startswith(prefix)]
+            if not answer.get("nextToken"):
+                return tuple(sorted(found, key=lambda one: str(one["flowName"])))
+            page = {"nextToken": answer["nextToken"]}
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Return the tags of a flow or a connector profile."""
+        return dict(self.client.list_tags_for_resource(resourceArn=arn).get("tags", {}))
+
+    def put_tags(self, arn: str, tags: Mapping[str, str], remove: Sequence[str] = ()) -> None:
+        """Set tags of a flow or a connector profile, and remove others."""
+        if tags:
+            self.client.tag_resource(resourceArn=arn, tags=dict(tags))
+        if remove:
+            self.client.untag_resource(resourceArn=arn, tagKeys=list(remove))
+
+    def start(self, flow: str, client_token: str) -> Started:
+        """Start the flow, once per token (AppFlow knows it for 8 hours), and return its answer.
+
+        A refusal is an answer too: an execution is running, there is no such flow, or no room for
+        another run. Other failures of the call are raised.
         """
         try:
             answer = self.client.start_flow(flowName=flow, clientToken=client_token)
-        except self.client.exceptions.ConflictException:
-            return None
-        return answer["executionId"]
+        except ClientError as error:
+            if _code(error) not in REFUSALS:
+                raise
+            return Started(None, _code(error), error.response["Error"].get("Message", ""))
+        return Started(answer.get("executionId"))
 
-    def executions(self, flow: str) -> tuple[FlowExecution, ...]:
-        """Return the executions of a flow, as AppFlow lists them."""
-        found: list[FlowExecution] = []
+    def executions(self, flow: str) -> Iterator[FlowExecution]:
+        """Yield the executions of a flow as AppFlow lists them, a page at a time as needed.
+
+        None of a flow that is not there. AppFlow does not say in which order it lists them.
+        """
         page: dict[str, Any] = {}
         while True:
-            answer = self.client.describe_flow_execution_records(flowName=flow, **page)
-            found += [_execution(record) for record in answer.get("flowExecutions", [])]
+            try:
+                answer = self.client.describe_flow_execution_records(
+                    flowName=flow, maxResults=MOST_LISTED, **page
+                )
+            except self.client.exceptions.ResourceNotFoundException:
+                return
+            yield from map(_execution, answer.get("flowExecutions", []))
             if not answer.get("nextToken"):
-                return tuple(found)
+                return
             page = {"nextToken": answer["nextToken"]}
+
+    def execution(self, flow: str, execution_id: str) -> FlowExecution | None:
+        """Return one execution, None where it is not listed; AppFlow has no call for one."""
+        executions = self.executions(flow)
+        return next((one for one in executions if one.execution_id == execution_id), None)
+
+    def cancel(self, flow: str, execution_id: str) -> bool:
+        """Cancel an execution; False where AppFlow finds nothing to cancel, as it has ended."""
+        answer = self.client.cancel_flow_executions(flowName=flow, executionIds=[execution_id])
+        return execution_id not in answer.get("invalidExecutions", [])

@@ -20,6 +20,11 @@ class AppFlowPullConnector(ConnectorBase):
     schedule: ScheduleSettings
     completion: CompletionSettings = CompletionSettings(policy="provider_run")
 
+    @property
+    def pulled(self) -> bool:
+        """AppFlow tells how many records it wrote."""
+        return True
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Build the common chain, the pull job and its schedule."""
         job = build_pull_job(

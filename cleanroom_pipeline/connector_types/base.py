@@ -109,6 +109,11 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
             refuse([(("datasets",), f"has the name {repeated[0]!r} twice")])
         return self
 
+    @property
+    def pulled(self) -> bool:
+        """Whether we have the data brought, and so know how many records that were."""
+        return False
+
     @classmethod
     def model(cls) -> type[BaseModel]:
         """Return the model by which Dagster reads the YAML; it fills from the profile as well."""
@@ -153,6 +158,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                 description=f"{about} A settled delivery, as it arrived.",
                 owners=self.owners,
                 recipe=recipe,
+                pulled=self.pulled,
             ),
             build_transformed_table_asset(
                 TransformSettings(

@@ -8,24 +8,34 @@ with a push.
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
 from cleanroom_pipeline.aws.appflow import AppFlow, FlowExecution
+from cleanroom_pipeline.aws.passing import passing
 from cleanroom_pipeline.aws.s3 import S3Storage
-from cleanroom_pipeline.external_runs import ExternalRunError, wait_until_final
-from cleanroom_pipeline.inbound.appflow_requests import (
+from cleanroom_pipeline.cancellation import others_at_work, stopping_when_canceled
+from cleanroom_pipeline.external_runs import Limits, wait_until_final
+from cleanroom_pipeline.inbound.appflow_execution import (
+    CANCEL_STARTED,
     EXECUTION_STATES,
-    NOT_LISTED,
+    failure_of,
+    is_settled,
+    pull_reference,
+)
+from cleanroom_pipeline.inbound.appflow_requests import (
     create_flow_request,
     delivery_prefix,
 )
+from cleanroom_pipeline.inbound.appflow_start import RUN_KIND, Pull, Starter
 from cleanroom_pipeline.inbound.connector_token import TokenSettings, refresh_connector_token
-from cleanroom_pipeline.ledger import Delivery, ExternalRun, Ledger
+from cleanroom_pipeline.ledger import Delivery, Ledger
 
-RUN_KIND = "appflow"
 PULL_JOB_SUFFIX = "__pull_job"
 LONGEST_PAUSE_SECONDS = 20.0
+# A cancellation takes seconds; one that takes this long will not end by itself.
+LIMITS = Limits(states={CANCEL_STARTED: 600.0})
 
 
 class PullSettings(dg.Config):
@@ -40,11 +50,19 @@ class PullSettings(dg.Config):
     timeout_minutes: int = 60
 
 
+def pull_of(context: dg.OpExecutionContext, flow: str) -> tuple[str, str]:
+    """Return the reference of the pull that a run is of, and the id of the run that came first."""
+    root_run_id = context.run.root_run_id or context.run_id
+    root = context.instance.get_run_by_id(root_run_id)
+    tags = context.run.tags
+    return pull_reference(flow, tags, root.tags if root else {}, root_run_id), root_run_id
+
+
 @dg.op(
     ins={"refreshed": dg.In(dg.Nothing)},
     out=dg.Out(str, description="AppFlow's id of the execution."),
     retry_policy=dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL),
-    description="Start the flow, or adopt the execution that is running.",
+    description="Start the flow, or adopt the execution that is there already.",
 )
 def start_appflow_run(
     context: dg.OpExecutionContext,
@@ -53,7 +71,7 @@ def start_appflow_run(
     appflow: AppFlow,
     ledger: Ledger,
 ) -> str:
-    """Start the flow with a token that a retry repeats, so that it starts once."""
+    """Start the flow once for a tick of its schedule, whatever ends this process in between."""
     created = appflow.ensure_flow(
         create_flow_request(
             config.flow, config.profile, config.entity, storage.inbound_bucket, config.prefix
@@ -61,27 +79,61 @@ def start_appflow_run(
     )
     if created:
         context.log.info("Created flow %s.", config.flow)
-    root_run_id = context.run.root_run_id or context.run_id
-    execution_id = appflow.start(config.flow, client_token=root_run_id)
-    if execution_id is None:
-        running = [e for e in appflow.executions(config.flow) if e.state == "InProgress"]
-        if not running:
-            raise ExternalRunError(
-                f"AppFlow says that flow {config.flow} is running, and lists no execution that is."
-            )
-        execution_id = running[0].execution_id
-        context.log.info("Adopted execution %s, which was running.", execution_id)
-    ledger.record_external_run(
-        config.connector,
-        ExternalRun(RUN_KIND, execution_id, execution_id, root_run_id, datetime.now(UTC)),
-    )
+    reference, root_run_id = pull_of(context, config.flow)
+    pull = Pull(config.connector, config.flow, reference, root_run_id)
+    starter = Starter(appflow, ledger, lambda: datetime.now(UTC))
+
+    def cancel() -> None:
+        cancel_execution(context, appflow, config.flow, starter.going_on(pull))
+
+    for late in starter.settle_earlier(pull, partial(deliver, ledger, config)):
+        context.log.warning(
+            "Execution %s of an earlier pull has ended well since its run did: delivered now.", late
+        )
+    with stopping_when_canceled(context, f"flow {config.flow}", cancel):
+        execution_id, how = starter.execution_for(pull)
+    context.log.info("Execution %s of flow %s: %s.", execution_id, config.flow, how)
     return execution_id
 
 
-def execution_of(appflow: AppFlow, flow: str, execution_id: str) -> FlowExecution:
-    """Return the execution; AppFlow has no call for one, so all are listed."""
-    found = [e for e in appflow.executions(flow) if e.execution_id == execution_id]
-    return found[0] if found else FlowExecution(execution_id, NOT_LISTED, "", 0, 0, 0)
+def deliver(ledger: Ledger, config: PullSettings, execution: FlowExecution) -> bool:
+    """Record what an execution brought as a whole delivery; False where that was done before."""
+    prefix = delivery_prefix(config.prefix, config.flow, execution.execution_id)
+    delivery = Delivery(execution.execution_id, prefix, execution.records, datetime.now(UTC))
+    return ledger.record_delivery(config.connector, delivery)
+
+
+def cancel_execution(
+    context: dg.OpExecutionContext, appflow: AppFlow, flow: str, execution_id: str | None
+) -> None:
+    """Cancel an execution, unless another run of the same job may be waiting for it too."""
+    if execution_id is None:
+        context.log.info("No execution of flow %s is known to have been started.", flow)
+    elif others_at_work(context):
+        context.log.warning("Another run goes on: execution %s is left alone.", execution_id)
+    else:
+        cancelled = appflow.cancel(flow, execution_id)
+        done = "is being cancelled" if cancelled else "had ended already"
+        context.log.info("Execution %s of flow %s %s.", execution_id, flow, done)
+
+
+def wait_for_execution(
+    context: dg.OpExecutionContext, config: PullSettings, appflow: AppFlow, execution_id: str
+) -> FlowExecution:
+    """Wait until the execution is over, or as good as over, and return it."""
+    return wait_until_final(
+        lambda: appflow.execution(config.flow, execution_id),
+        EXECUTION_STATES,
+        deadline_seconds=60 * config.timeout_minutes,
+        longest_pause=LONGEST_PAUSE_SECONDS,
+        now=time.monotonic,
+        sleep=time.sleep,
+        on_change=lambda status: context.log.info("Execution is %s.", status.state),
+        what=f"execution {execution_id} of flow {config.flow}",
+        limits=LIMITS,
+        passing=passing,
+        on_trouble=lambda words: context.log.warning("AppFlow can't tell: %s.", words),
+    )
 
 
 @dg.op(
@@ -96,34 +148,20 @@ def wait_for_appflow_run(
     execution_id: str,
 ) -> None:
     """Wait until the execution is over; anything but Successful without put failures fails."""
-    execution = wait_until_final(
-        lambda: execution_of(appflow, config.flow, execution_id),
-        EXECUTION_STATES,
-        deadline_seconds=60 * config.timeout_minutes,
-        longest_pause=LONGEST_PAUSE_SECONDS,
-        now=time.monotonic,
-        sleep=time.sleep,
-        on_change=lambda status: context.log.info("Execution is %s.", status.state),
-    )
-    what = f"Execution {execution_id} of flow {config.flow}"
-    if execution.state not in EXECUTION_STATES.good:
-        raise ExternalRunError(
-            f"{what} ended as {execution.state}. AppFlow says: {execution.message or '(nothing)'}"
-        )
-    if execution.put_failures:
-        raise ExternalRunError(
-            f"{what} is Successful, and {execution.put_failures} records could not be written: the "
-            "delivery is not whole. Run the pull again."
-        )
-    ledger.record_delivery(
-        config.connector,
-        Delivery(
-            execution_id,
-            delivery_prefix(config.prefix, config.flow, execution_id),
-            execution.records,
-            datetime.now(UTC),
-        ),
-    )
+
+    def cancel() -> None:
+        cancel_execution(context, appflow, config.flow, execution_id)
+
+    with stopping_when_canceled(context, f"execution {execution_id}", cancel):
+        execution = wait_for_execution(context, config, appflow, execution_id)
+    failure = failure_of(execution, f"Execution {execution_id} of flow {config.flow}")
+    if failure is None:
+        deliver(ledger, config, execution)
+    if is_settled(execution):
+        reference, _ = pull_of(context, config.flow)
+        ledger.settle_external_run(config.connector, RUN_KIND, reference, execution_id)
+    if failure is not None:
+        raise failure
     context.log.info(
         "%d records, %d bytes%s.",
         execution.records,

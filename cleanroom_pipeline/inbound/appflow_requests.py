@@ -1,25 +1,14 @@
-"""What we ask of AppFlow for a flow, and what AppFlow's states mean.
+"""What we ask of AppFlow for a flow.
 
 Here: pure functions from settings to requests. Not here: connector profiles
-(`inbound.connector_profile`), calls, or waiting.
+(`inbound.connector_profile`), calls, or what the state of an execution means
+(`inbound.appflow_execution`).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from cleanroom_pipeline.external_runs import States
-
 API_VERSION = "v1"
-
-# botocore's AppFlow model, shape ExecutionStatus; a test holds this against it. An execution that
-# was started a moment ago may not be listed yet.
-NOT_LISTED = "NotListedYet"
-EXECUTION_STATES = States(
-    service="AppFlow",
-    going=frozenset({"InProgress", "CancelStarted", NOT_LISTED}),
-    good=frozenset({"Successful"}),
-    bad=frozenset({"Error", "Canceled"}),
-)
 
 
 def create_flow_request(

@@ -14,6 +14,12 @@ import dagster as dg
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.inbound.events import check_prefixes
 from cleanroom_pipeline.inbound.manifest import check_present
+from cleanroom_pipeline.inbound.row_counts import (
+    check_spec,
+    missing_records,
+    records_reconcile,
+    rows_as_reported,
+)
 from cleanroom_pipeline.ledger import Ledger, LedgerError
 from cleanroom_pipeline.model import (
     Arrival,
@@ -46,7 +52,6 @@ from cleanroom_pipeline.records import (
 )
 
 INBOUND_PREFIX_METADATA = "cleanroom/inbound_prefix"
-REPORTED_CHECK = "rows_as_reported"
 
 
 def inspect_batch(
@@ -162,24 +167,6 @@ def batch_metadata(
     return metadata
 
 
-def rows_as_reported(manifest: Manifest, summary: InboundSummary) -> dg.AssetCheckResult:
-    """Compare the rows that were read with what the provider says that it delivered.
-
-    A warning and no more: what a provider counts as a record is its own affair.
-    """
-    found = summary.rows + summary.bad_rows
-    return dg.AssetCheckResult(
-        check_name=REPORTED_CHECK,
-        passed=manifest.records in (None, found),
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            "The provider reports no number of records."
-            if manifest.records is None
-            else f"The provider reports {manifest.records} records; {found} rows are there."
-        ),
-    )
-
-
 def build_inbound_files_asset(
     connector: str,
     partitions: dg.DynamicPartitionsDefinition,
@@ -189,10 +176,12 @@ def build_inbound_files_asset(
     description: str,
     owners: Sequence[str],
     recipe: Recipe | None = None,
+    pulled: bool = False,
 ) -> dg.AssetsDefinition:
     """Build the asset; its metadata names the inbound prefix, which routes what arrives.
 
-    With a recipe, columns that it does not fit are an error before they are recorded anywhere.
+    With a recipe, columns that it does not fit are an error before they are recorded anywhere, and
+    so is a `pulled` batch that lacks records.
     """
 
     key = dg.AssetKey(asset_path(connector, Stage.INBOUND_FILES))
@@ -207,17 +196,11 @@ def build_inbound_files_asset(
         metadata={INBOUND_PREFIX_METADATA: prefix},
         description=description,
         pool="scratch",
-        check_specs=[
-            dg.AssetCheckSpec(
-                REPORTED_CHECK,
-                asset=key,
-                description="As many rows are there as the provider reports.",
-            )
-        ],
+        check_specs=[check_spec(key, pulled=pulled)],
     )
     def inbound_files(
         context: dg.AssetExecutionContext, storage: S3Storage, ledger: Ledger
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
         batch_id = context.partition_key
         state, run_id = ledger.batch(connector, batch_id).state, context.run.run_id
         moved = ledger.move(
@@ -234,12 +217,17 @@ def build_inbound_files_asset(
             columns = check_batch(file_format, summaries, recipe)
             quarantine(storage, manifest, Path(scratch))
         summary = summary_of(columns, summaries.values())
+        counted = records_reconcile if pulled else rows_as_reported
+        rows_check = counted(manifest, summary)
+        if missing := missing_records(manifest, rows_check):
+            yield rows_check
+            raise missing
         write_inbound_summary(storage, connector, batch_id, summary)
         if summary.bad_rows:
             context.log.warning("Put %d bad rows aside.", summary.bad_rows)
         yield dg.MaterializeResult(
             metadata=batch_metadata(storage, manifest, columns, summary),
-            check_results=[rows_as_reported(manifest, summary)],
+            check_results=[rows_check],
         )
 
     return inbound_files

@@ -7,6 +7,7 @@ What a tick writes can be written again: a crash anywhere costs nothing but the 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from cleanroom_pipeline.inbound.batch_runs import (
     ActiveBatch,
@@ -31,7 +32,7 @@ from cleanroom_pipeline.inbound.look import being_overwritten, look_at, waiting_
 from cleanroom_pipeline.inbound.manifest import named
 from cleanroom_pipeline.inbound.reconcile import Pass, go_on
 from cleanroom_pipeline.ledger import Head, Pending
-from cleanroom_pipeline.model import Batch, BatchState, Notice
+from cleanroom_pipeline.model import Batch, BatchState, Notice, NoticeKind
 
 # Dagster gives a tick a minute. A cut may be finished and another one begun in the same tick.
 DRAIN_SECONDS = 10.0
@@ -172,8 +173,9 @@ class Tick:
                 # Read anew, the head could hold a decision that came after the look.
                 return done.head if done and done.finished else None
             case Empty(reason, signals, deliveries):
+                told = empty_notice(connector, deliveries, reason, at)
                 return ledger.record_empty(
-                    connector, signals, deliveries, head, reason=reason, at=at
+                    connector, signals, deliveries, head, reason=reason, at=at, notice=told
                 )
             case _:
                 return None
@@ -221,6 +223,17 @@ class Tick:
                 ledger.move(
                     batch.connector, batch.batch_id, state, run_id=run.run_id, at=at, seen=batch
                 )
+
+
+def empty_notice(
+    connector: str, deliveries: Sequence[str], reason: str, at: datetime
+) -> Notice | None:
+    """Return what people are told of a pull that brought nothing; no run of a batch will tell."""
+    if not deliveries:
+        return None
+    digest = sha256("\n".join(deliveries).encode()).hexdigest()[:12]
+    state_id = f"empty-{digest}"
+    return Notice(connector, state_id, at, at, reason, kind=NoticeKind.EMPTY)
 
 
 def said_of(decision: Decision, drained: Drained) -> str:

@@ -19,7 +19,7 @@ was taken in the past:
 | empty delivery   | `empty#<connector>`    | `<revision>`                | newest first          |
 | notice           | `notice`               | `<connector>#<state id>`    | all: those not told   |
 | told notice      | `told`                 | `<connector>#<state id>`    | no read: it is there  |
-| external run     | `run#<connector>`      | `<kind>#<reference>`        | one get               |
+| external run     | `run#<connector>`      | `<kind>#<reference>`        | one get, or a prefix  |
 
 An object version is pending or taken, never both: a transaction moves it. What takes something from
 the pending ones first raises the head's revision, on the condition that it is the one that was seen

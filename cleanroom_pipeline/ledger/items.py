@@ -18,6 +18,7 @@ from cleanroom_pipeline.model import (
     BatchState,
     Manifest,
     Notice,
+    NoticeKind,
     utc_moment,
     utc_text,
 )
@@ -94,13 +95,20 @@ class EmptyDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ExternalRun:
-    """A run that a service does for us: a DataBrew job run or an AppFlow execution."""
+    """A run that a service does for us: a DataBrew job run or an AppFlow execution.
+
+    `external_id` is empty while it is only about to be started; `attempt` counts the starts that
+    were meant to be different ones. `started_at` is when it was about to be started, and once it
+    has its id, when it got it. `settled`: its end is known, and what it brought is recorded.
+    """
 
     kind: str
     reference: str
     external_id: str
     run_id: str
     started_at: datetime
+    attempt: int = 1
+    settled: bool = False
 
 
 def object_sk(key: str, version_id: str) -> str:
@@ -251,6 +259,39 @@ def batch_of(connector: str, item: Mapping[str, Any]) -> Batch:
     )
 
 
+def external_run_item(connector: str, run: ExternalRun) -> Item:
+    """Return an external run as an item."""
+    return {
+        "pk": f"run#{connector}",
+        "sk": external_run_sk(run.kind, run.reference),
+        "external_id": run.external_id,
+        "run_id": run.run_id,
+        "started_at": utc_text(run.started_at),
+        "attempt": run.attempt,
+        "settled": run.settled,
+        "expires_at": expires_at(run.started_at, EXTERNAL_RUN_KEPT),
+    }
+
+
+def external_run_of(item: Mapping[str, Any]) -> ExternalRun:
+    """Read an external run."""
+    kind, _, reference = item["sk"].partition("#")
+    return ExternalRun(
+        kind,
+        reference,
+        item["external_id"],
+        item["run_id"],
+        utc_moment(item["started_at"]),
+        item.get("attempt", 1),
+        item.get("settled", False),
+    )
+
+
+def external_run_sk(kind: str, reference: str) -> str:
+    """Return the sort key of an external run."""
+    return f"{kind}#{reference}"
+
+
 def notice_sk(connector: str, state_id: str) -> str:
     """Return the sort key of a notice."""
     return f"{connector}#{state_id}"
@@ -267,6 +308,7 @@ def notice_item(notice: Notice) -> Item:
         "deadline": utc_text(notice.deadline),
         "waiting_for": notice.waiting_for,
         "missing": list(notice.missing),
+        "kind": notice.kind.value,
     }
 
 
@@ -279,4 +321,5 @@ def notice_of(item: Mapping[str, Any]) -> Notice:
         utc_moment(item["deadline"]),
         item["waiting_for"],
         tuple(item["missing"]),
+        NoticeKind(item.get("kind", NoticeKind.OVERDUE)),
     )

@@ -9,14 +9,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-import dagster as dg
-
 from cleanroom_pipeline.aws.dynamodb import (
     MOST_WRITES_AT_ONCE,
     Check,
     Condition,
     Delete,
-    KeyedTable,
     LessThan,
     Missing,
     OneOf,
@@ -25,11 +22,9 @@ from cleanroom_pipeline.aws.dynamodb import (
     Write,
 )
 from cleanroom_pipeline.ledger.items import (
-    EXTERNAL_RUN_KEPT,
     TAKEN_KEPT,
     Delivery,
     EmptyDelivery,
-    ExternalRun,
     Head,
     Identity,
     LedgerError,
@@ -51,6 +46,7 @@ from cleanroom_pipeline.ledger.items import (
     taken_item,
     wanted_sks,
 )
+from cleanroom_pipeline.ledger.runs import ExternalRuns
 from cleanroom_pipeline.ledger.writes import (
     ABSENT,
     moves,
@@ -89,10 +85,8 @@ def never() -> bool:
     return False
 
 
-class Ledger(dg.ConfigurableResource[Any]):
+class Ledger(ExternalRuns):
     """Reads and writes the ledger; every write is conditional or can be repeated without harm."""
-
-    table: dg.ResourceDependency[KeyedTable]
 
     def head(self, connector: str) -> Head:
         """Return the head. Read it before the pending arrivals that a decision rests on."""
@@ -196,9 +190,11 @@ class Ledger(dg.ConfigurableResource[Any]):
         *,
         reason: str,
         at: datetime,
+        notice: Notice | None = None,
     ) -> Head | None:
         """Record a delivery that holds nothing, and take what told of it; None as `set_aside`.
 
+        With a `notice`, people are to be told; it is recorded at once with the delivery.
         Raises LedgerError where more signals belong to it than one transaction holds.
         """
         sks = [*map(arrival_sk, signals), *map(delivery_sk, deliveries)]
@@ -216,7 +212,8 @@ class Ledger(dg.ConfigurableResource[Any]):
             "expires_at": expires_at(at, TAKEN_KEPT),
         }
         taken = moves(connector, sks, at, outcome=Outcome.EMPTY.value)
-        written = self.table.write(raising(connector, head, after), Put(empty), *taken)
+        told = [Put(notice_item(notice))] if notice else []
+        written = self.table.write(raising(connector, head, after), Put(empty), *taken, *told)
         return after if written else None
 
     def empty_deliveries(self, connector: str, limit: int) -> tuple[EmptyDelivery, ...]:
@@ -362,30 +359,6 @@ class Ledger(dg.ConfigurableResource[Any]):
         sk = notice_sk(notice.connector, notice.state_id)
         told = {"pk": "told", "sk": sk, "expires_at": expires_at(at, TAKEN_KEPT)}
         self.table.write(Delete(("notice", sk)), Put(told))
-
-    def record_external_run(self, connector: str, run: ExternalRun) -> None:
-        """Record a run before anybody waits for it, in place of an earlier one for `reference`."""
-        self.table.write(
-            Put(
-                {
-                    "pk": f"run#{connector}",
-                    "sk": f"{run.kind}#{run.reference}",
-                    "external_id": run.external_id,
-                    "run_id": run.run_id,
-                    "started_at": utc_text(run.started_at),
-                    "expires_at": expires_at(run.started_at, EXTERNAL_RUN_KEPT),
-                }
-            )
-        )
-
-    def external_run(self, connector: str, kind: str, reference: str) -> ExternalRun | None:
-        """Return the recorded run for `reference`, if there is one."""
-        item = self.table.get(f"run#{connector}", f"{kind}#{reference}")
-        if item is None:
-            return None
-        return ExternalRun(
-            kind, reference, item["external_id"], item["run_id"], utc_moment(item["started_at"])
-        )
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

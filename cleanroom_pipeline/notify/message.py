@@ -6,13 +6,19 @@ is one of ours. Such a text may name files and columns, and repeats what DataBre
 as people write addresses into those too, a word with an `@` is never passed on.
 """
 
-import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cleanroom_pipeline.model import Notice, Stage, on_one_line, utc_text
+from cleanroom_pipeline.model import (
+    Notice,
+    NoticeKind,
+    Stage,
+    on_one_line,
+    utc_text,
+    without_addresses,
+)
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: a subject has less than 100
 # characters; text and attributes together have at most 256 KiB.
@@ -44,10 +50,17 @@ SAFE_ERRORS = frozenset(
         "OutOfMemoryError",
         "PatternError",
         "PublishError",
+        "PutFailuresError",
         "RecipeError",
+        "RecordsMissingError",
+        "RunCanceledError",
         "RunDeadlineError",
+        "RunFailedError",
+        "RunTimedOutError",
+        "RunVanishedError",
         "SchemaMismatchError",
         "SecretError",
+        "StartRefusedError",
         "TableChangedError",
         "TokenAnswerError",
         "TokenError",
@@ -55,17 +68,15 @@ SAFE_ERRORS = frozenset(
         "TokenUnavailableError",
         "UnknownKindError",
         "UnknownStateError",
-        "UnversionedBucketError",
         "UnmappableTypeError",
-        "UnreadableRecipeError",
         "UnmaskableValueError",
+        "UnreadableRecipeError",
+        "UnversionedBucketError",
     }
 )
 
 
 _UNTOLD = "see the run: the text of this error may hold data"
-_WORD = re.compile(r"\S+")
-_AT_SIGNS = ("@", "%40")
 _CONTROLS = {code: "?" for code in (*range(32), 127) if chr(code) not in "\t\n"}
 
 
@@ -120,16 +131,38 @@ def printable(text: str, longest: int) -> str:
     return kept if len(kept) <= longest else kept[: longest - 3] + "..."
 
 
-def without_addresses(text: str) -> str:
-    """Return the text with `(address)` for each word that may be or hold an e-mail address."""
-    return _WORD.sub(
-        lambda word: "(address)" if any(sign in word[0] for sign in _AT_SIGNS) else word[0], text
-    )
-
-
 def stage_of(step: str) -> str:
     """Return the stage that a step key belongs to: `shop__glue_table` is of `glue_table`."""
     return step.partition(".")[0].rpartition("__")[2]
+
+
+def build_notice_message(notice: Notice) -> Message:
+    """Return the message of a notice, whatever it is about."""
+    if notice.kind is NoticeKind.EMPTY:
+        return build_empty_message(notice)
+    return build_overdue_message(notice)
+
+
+def build_empty_message(notice: Notice) -> Message:
+    """Return the message that a pull went well and brought nothing. No batch was made of it."""
+    lines = [
+        f"A pull of {notice.connector} brought nothing: nothing was new. Its table is unchanged.",
+        "",
+        f"Found: {utc_text(notice.since)}",
+        f"Why:   {on_one_line(without_addresses(notice.waiting_for))}",
+        "",
+        "Nothing is to be done, unless something should have been there: then look at the source.",
+    ]
+    return Message(
+        subject=printable(f"Clean room pipeline: {notice.connector} empty", LONGEST_SUBJECT),
+        text=_text(lines),
+        attributes={
+            "Source": f"{notice.connector}__quiet_period_sensor",
+            "PipelineResult": "empty",
+            "connector": notice.connector,
+            "outcome": "empty",
+        },
+    )
 
 
 def build_overdue_message(notice: Notice) -> Message:

@@ -1,4 +1,4 @@
-"""The ops that tell people: of a run that ended, and of a delivery that is overdue.
+"""The ops that tell people: of a run that ended, of a delivery that is overdue or held nothing.
 
 Here: what Dagster's instance knows of a run. Not here: the words (`notify.message`).
 """
@@ -25,7 +25,7 @@ from cleanroom_pipeline.notify.message import (
     Outcome,
     RunFacts,
     build_message,
-    build_overdue_message,
+    build_notice_message,
 )
 
 PACKAGE = "cleanroom_pipeline."
@@ -149,7 +149,7 @@ class OverdueDelivery(dg.Config):
 @dg.op(
     out=dg.Out(dg.Nothing),
     retry_policy=TELLING_RETRIES,
-    description="Tell people that a delivery is not whole though it should be.",
+    description="Tell people that a delivery is not whole though it should be, or holds nothing.",
 )
 def publish_overdue_to_sns(
     context: dg.OpExecutionContext,
@@ -163,7 +163,7 @@ def publish_overdue_to_sns(
     if not notices:
         context.log.info("People were told of this already.")
         return
-    message = build_overdue_message(notices[0])
+    message = build_notice_message(notices[0])
     message_id = notifications.publish(message.subject, message.text, message.attributes)
     ledger.mark_told(notices[0], at=datetime.now(UTC))
     context.log.info("%s (SNS message %s)", message.subject, message_id)

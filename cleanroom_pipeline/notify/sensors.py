@@ -35,7 +35,8 @@ def notify_job() -> None:
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="Tells people of a delivery that is not whole though it should be.",
+    description="Tells people of a delivery that is not whole though it should be, or that holds "
+    "nothing.",
 )
 def overdue_job() -> None:
     """Publish one message."""
@@ -46,7 +47,7 @@ def overdue_request(notice: Notice, at: datetime) -> dg.RunRequest:
     """Return the request for the run that tells of a notice; a day later it may be made again."""
     config = {"connector": notice.connector, "state_id": notice.state_id}
     return dg.RunRequest(
-        run_key=f"{notice.connector}__overdue__{notice.state_id}__{at:%Y%m%d}",
+        run_key=f"{notice.connector}__{notice.kind.value}__{notice.state_id}__{at:%Y%m%d}",
         run_config={"ops": {publish_overdue_to_sns.name: {"config": config}}},
         tags={CONNECTOR_TAG: notice.connector},
     )
@@ -56,7 +57,7 @@ def overdue_request(notice: Notice, at: datetime) -> dg.RunRequest:
     job=overdue_job,
     minimum_interval_seconds=OVERDUE_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts overdue_job for each delivery that is overdue, once.",
+    description="Starts overdue_job for each delivery that is overdue or holds nothing, once.",
 )
 def notify_overdue_sensor(ledger: Ledger) -> Iterator[dg.RunRequest]:
     """Request a run for each notice that people have not been told of."""

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -99,7 +99,7 @@ def created(session: AwsSession, name: str) -> tuple[LaterStorage, InboundQueue,
     return storage, queue, Ledger(table=KeyedTable(session=session, table_name=name))
 
 
-def kill_at(boundary: int) -> None:
+def kill_at(boundary: int, calls: Sequence[tuple[type, str]] = WRITES) -> None:
     """Have this process killed before (even numbers) or after (odd) one of its writes."""
     passed = iter(range(MOST_BOUNDARIES))
 
@@ -116,7 +116,7 @@ def kill_at(boundary: int) -> None:
 
         return call
 
-    for owner, method in WRITES:
+    for owner, method in calls:
         setattr(owner, method, guarded(getattr(owner, method)))
 
 

@@ -1,16 +1,14 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
-import pytest
 
-from cleanroom_pipeline.inbound.assets import build_inbound_files_asset, rows_as_reported
+from cleanroom_pipeline.inbound.assets import build_inbound_files_asset
 from cleanroom_pipeline.inbound.by_hand import cut_again, cut_pending
 from cleanroom_pipeline.inbound.completion.quiet_period import QuietPeriod
 from cleanroom_pipeline.inbound.intake import Intake
-from cleanroom_pipeline.model import Arrival, BatchState, Manifest
+from cleanroom_pipeline.model import BatchState, Manifest
 from cleanroom_pipeline.recipe.files import FileFormat
-from cleanroom_pipeline.records import FormatChoice, InboundSummary
+from cleanroom_pipeline.records import FormatChoice
 from cleanroom_pipeline_tests.inbound.conftest import Put
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -85,12 +83,3 @@ def test_a_batch_that_was_cut_again_is_not_run_any_more(intake: Intake, put: Put
     cut_again(intake, intake.ledger.batch("shop", manifest.batch_id), reason="test")
     assert "is replaced: it can't be run" in failure(run(intake, manifest.batch_id))
     assert state(intake, manifest) is BatchState.REPLACED
-
-
-@pytest.mark.parametrize(("records", "passed"), [(None, True), (10, True), (9, False), (11, False)])
-def test_rows_are_held_against_what_the_provider_reports(records: int | None, passed: bool) -> None:
-    files = (Arrival("in/a", "v", "e", 1, AT),)
-    manifest = Manifest("shop", "20261124T120000Z-00000000", "b", "d", files, "p", "r")
-    summary = InboundSummary("csv", ("a",), 8, bad_rows=2)
-    result = rows_as_reported(replace(manifest, records=records), summary)
-    assert (result.passed, result.severity) == (passed, dg.AssetCheckSeverity.WARN)

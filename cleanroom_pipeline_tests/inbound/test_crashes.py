@@ -111,6 +111,7 @@ def result_of(world: World) -> dict[str, Any]:
         "active": world.ledger.active_batches(SHOP),
         "open": world.ledger.head(SHOP).open_batch,
         "empty": len(world.ledger.empty_deliveries(SHOP, 10)),
+        "told": [(notice.kind, notice.waiting_for) for notice in world.ledger.notices()],
         "requests": {
             f"{number[key[:25]]} {key[25:]}": count for key, count in world.runs.made.items()
         },
@@ -145,6 +146,8 @@ def test_a_crash_before_or_after_any_write_changes_nothing_in_the_end(
         (BatchState.REPLACED, 1, False),
         (BatchState.PUBLISHED, 1, True),
     ]
+    pulls = not isinstance(policy, QuietPeriod)
+    assert len(expected["told"]) == expected["empty"] == int(pulls)
     assert len(process.passed) > 50
     for crash_at, place in enumerate(process.passed):
         world, _ = live_through(policy, crash_at)

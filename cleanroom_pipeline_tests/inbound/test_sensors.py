@@ -18,7 +18,7 @@ from cleanroom_pipeline.inbound.completion.provider_run import ProviderRun
 from cleanroom_pipeline.inbound.completion.quiet_period import QuietPeriod
 from cleanroom_pipeline.inbound.intake import Intake
 from cleanroom_pipeline.inbound.sensors import DagsterRuns, sensor_result
-from cleanroom_pipeline.inbound.tick import Tick, TickSettings
+from cleanroom_pipeline.inbound.tick import Tick, TickSettings, empty_notice
 from cleanroom_pipeline.ledger import Delivery
 from cleanroom_pipeline.model import (
     ATTEMPT_TAG,
@@ -28,6 +28,7 @@ from cleanroom_pipeline.model import (
     WILL_RETRY_TAG,
     Arrival,
     BatchState,
+    NoticeKind,
 )
 from cleanroom_pipeline_tests.inbound.conftest import Put
 
@@ -251,6 +252,15 @@ def test_an_execution_that_brought_nothing_is_a_recorded_empty_delivery(
     assert "e1" in empty.reason
     assert intake.ledger.pending("shop").deliveries == ()
     assert states(intake) == []
+    look(intake, instance, ProviderRun())
+    (notice,) = intake.ledger.notices()
+    assert (notice.kind, notice.waiting_for) == (NoticeKind.EMPTY, empty.reason)
+
+
+def test_each_execution_that_brought_nothing_is_told_and_empty_pushes_are_not() -> None:
+    told = [empty_notice("shop", ids, "none", NOON) for ids in (["e1"], ["e2"], ["e1"])]
+    assert told[0] == told[2] != told[1]
+    assert empty_notice("shop", [], "none", NOON) is None
 
 
 def test_people_are_told_once_of_a_delivery_that_is_overdue_with_what_it_lacks(

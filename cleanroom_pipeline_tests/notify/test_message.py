@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cleanroom_pipeline
+from cleanroom_pipeline.model import without_addresses
 from cleanroom_pipeline.notify.message import (
     SAFE_ERRORS,
     Failure,
@@ -14,7 +15,6 @@ from cleanroom_pipeline.notify.message import (
     RunFacts,
     build_message,
     stage_of,
-    without_addresses,
 )
 
 BATCH = "20261124T120000Z-00000001"
@@ -237,6 +237,7 @@ def test_a_step_tells_its_stage() -> None:
 
 # Errors that a run of ours can't end with, or whose texts repeat what stands in a file.
 NOT_TOLD = {
+    "AppFlowInUseError": "the command line's",
     "ConnectorError": "the code location does not load",
     "OverlapError": "the code location does not load",
     "FileListError": "a completion policy handles it",

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sns import SnsTopic
 from cleanroom_pipeline.ledger import Ledger
-from cleanroom_pipeline.model import Notice
-from cleanroom_pipeline.notify.message import build_overdue_message
+from cleanroom_pipeline.model import Notice, NoticeKind
+from cleanroom_pipeline.notify.message import build_notice_message
 from cleanroom_pipeline.notify.ops import OverdueDelivery, publish_overdue_to_sns
 from cleanroom_pipeline.notify.sensors import (
     notify_overdue_sensor,
@@ -28,6 +28,14 @@ NOTICE = Notice(
     missing=("in/b.csv", "in/jane.doe@example.com.csv"),
 )
 
+EMPTY = Notice(
+    "shop",
+    "empty-0123456789ab",
+    since=NOON,
+    deadline=NOON,
+    waiting_for="Execution e1 ended well with no record, says jane.doe@example.com.",
+    kind=NoticeKind.EMPTY,
+)
 
 Inbox = Callable[[], list[dict[str, Any]]]
 
@@ -49,7 +57,7 @@ def run(request: dg.RunRequest, ledger: Ledger, topic: SnsTopic) -> dg.ExecuteIn
 
 
 def test_the_message_tells_what_is_waited_for_since_when_and_what_to_do() -> None:
-    message = build_overdue_message(NOTICE)
+    message = build_notice_message(NOTICE)
     assert message.subject == "Clean room pipeline: shop overdue"
     assert "First object: 2026-11-24T12:00:00Z" in message.text
     assert "Deadline:     2026-11-24T18:00:00Z" in message.text
@@ -60,7 +68,7 @@ def test_the_message_tells_what_is_waited_for_since_when_and_what_to_do() -> Non
 
 
 def test_the_message_passes_no_address_on() -> None:
-    assert "jane" not in build_overdue_message(NOTICE).text
+    assert "jane" not in build_notice_message(NOTICE).text
 
 
 def test_people_are_told_once(ledger: Ledger, topic: SnsTopic, inbox: Inbox) -> None:
@@ -71,6 +79,29 @@ def test_people_are_told_once(ledger: Ledger, topic: SnsTopic, inbox: Inbox) -> 
     assert tick(ledger) == []
     assert not ledger.record_notice(NOTICE)
     assert len(inbox()) == 1
+
+
+def test_people_are_told_once_of_a_pull_that_brought_nothing(
+    ledger: Ledger, topic: SnsTopic, inbox: Inbox
+) -> None:
+    ledger.record_notice(EMPTY)
+    (request,) = tick(ledger)
+    assert run(request, ledger, topic).success
+    assert tick(ledger) == []
+    (message,) = inbox()
+    assert message["Subject"] == "Clean room pipeline: shop empty"
+    assert message["Message"] == (
+        "A pull of shop brought nothing: nothing was new. Its table is unchanged.\n\n"
+        "Found: 2026-11-24T12:00:00Z\n"
+        "Why:   Execution e1 ended well with no record, says (address)\n\n"
+        "Nothing is to be done, unless something should have been there: then look at the source."
+    )
+    assert message["MessageAttributes"]["outcome"]["Value"] == "empty"
+
+
+def test_an_empty_and_an_overdue_delivery_are_told_apart() -> None:
+    assert overdue_request(EMPTY, NOON).run_key != overdue_request(NOTICE, NOON).run_key
+    assert build_notice_message(NOTICE).attributes["outcome"] == "overdue"
 
 
 def test_a_message_that_could_not_be_sent_stays_to_be_told(ledger: Ledger, aws: AwsSession) -> None:
