@@ -80,7 +80,7 @@ class Admin:
         self._background = background
         self._sources = sources
         self._scripts = scripts
-        self._handlers: Mapping[tuple[str, str, int], Handler] = {
+        self.handlers: Mapping[tuple[str, str, int], Handler] = {
             ("GET", "clock", 0): self._show_clock,
             ("POST", "clock", 0): self._turn_clock,
             ("PUT", "sources", 2): self._fill_source,
@@ -101,7 +101,7 @@ class Admin:
         service = parts.pop(0) if parts[0] in self._scripts.outcomes else ""
         if parts[0] == TOKEN:
             parts = ["/".join(parts)]
-        handler = self._handlers.get((request.method, "".join(parts[:1]), len(parts) - 1))
+        handler = self.handlers.get((request.method, "".join(parts[:1]), len(parts) - 1))
         if handler is None:
             return json_response(404, {"message": "The admin endpoint has no such path."})
         try:

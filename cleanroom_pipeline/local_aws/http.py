@@ -4,9 +4,7 @@ Here: the two types and their conversion. Not here: who answers what.
 """
 
 import json
-import os
 import socket
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,7 +13,6 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class AnswerLostError(Exception):
@@ -105,12 +102,10 @@ def send(response: Response, start_response: Callable[..., Any]) -> list[bytes]:
 
 
 def drop_connection(environ: Mapping[str, Any]) -> NoReturn:
-    """Close the caller's connection without an answer; raises what the WSGI server takes for that.
+    """End the caller's connection without an answer; raises what the WSGI server takes for that.
 
-    The descriptor itself is closed: the server's file objects hold the socket, so that closing the
-    socket object alone would leave the caller waiting. Without lingering, the caller sees a reset.
+    Closing the socket object alone would leave the caller waiting: the server holds it open.
     """
     connection: socket.socket = environ["werkzeug.socket"]
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-    os.close(connection.detach())
+    connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionResetError("The local AWS drops this connection, as it was told to.")
