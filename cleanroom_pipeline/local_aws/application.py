@@ -65,6 +65,13 @@ def credential_scope(authorization: str | None) -> tuple[str, str] | None:
     return (parts[-2].lower(), parts[-3]) if len(parts) >= 5 else None
 
 
+def is_signed(environ: Mapping[str, Any]) -> bool:
+    """Say whether a request is to AWS: it is signed, in its header or in its address."""
+    asked = environ.get("QUERY_STRING", "")
+    by_address = any(member in asked for member in ("X-Amz-Credential", "AWSAccessKeyId"))
+    return by_address or credential_scope(environ.get("HTTP_AUTHORIZATION")) is not None
+
+
 def from_browser(environ: Mapping[str, Any]) -> bool:
     """Say whether a web page sent the request: it carries an Origin, or a name that is not ours."""
     host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""
@@ -154,7 +161,7 @@ class Application:
         if ITSELF in agent:
             return self._answer(environ, start_response)
         asked = self._recognised(environ)
-        if IN_PERSON not in agent and asked.service != TOKEN_SERVICE:
+        if IN_PERSON not in agent and is_signed(environ):
             self._calls.asked(asked.service, asked.operation, broken_rules(environ, asked))
         if not self._faults.any:
             return self._answer(environ, start_response)

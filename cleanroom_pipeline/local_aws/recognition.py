@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, StructureShape
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.request import Request as MotoRequest
 from moto.core.request import determine_request_protocol
 from moto.core.routing import get_service_router
@@ -125,7 +125,7 @@ def broken_rules(environ: dict[str, Any], recognised: Recognised) -> list[str]:
                 "url_params": dict(recognised.labels or {}),
             }
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (RequestParserError, ValueError, TypeError, KeyError, AttributeError) as error:
         return [f"The request can't be read: {type(error).__name__}."]
     faults = check(shape, {name: value for name, value in params.items() if value is not None})
     return [fault for fault in faults if not any(known in fault for known in TOLERATED)]

@@ -171,6 +171,18 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=k/20270115/us-east-1/{}/aws4_request, Sign
             json.dumps({"KeyId": "k", "KeySpec": "hunter2"}).encode(),
             "kms:GenerateDataKey: ",
         ),
+        (
+            "appflow",
+            {"Content-Type": "application/json"},
+            b'{"flowName": "hunter2"',
+            "appflow:StartFlow: Missing required parameter",
+        ),
+        (
+            "s3",
+            {"Content-Type": "application/xml"},
+            b"<Delete><hunter2>",
+            "s3:DeleteObjects: The request can't be read",
+        ),
     ],
 )
 def test_a_request_that_breaks_its_model_is_told_without_its_values(
@@ -182,12 +194,26 @@ def test_a_request_that_breaks_its_model_is_told_without_its_values(
     broken: str,
 ) -> None:
     signed = {"Authorization": SIGNED.format(service), **headers}
-    request = Request(aws.endpoint, data=body, headers=signed, method="POST")
+    path = {"appflow": "/start-flow", "s3": "/bucket?delete"}.get(service, "/")
+    request = Request(aws.endpoint + path, data=body, headers=signed, method="POST")
     with contextlib.suppress(OSError):  # whatever moto makes of it
         urlopen(request, timeout=30).close()
     found = told(aws)["broken"]
     assert any(fault.startswith(broken) for fault in found), found
     assert "hunter2" not in str(found)
+
+
+def test_an_unsigned_request_is_nobody_s_call_and_a_presigned_one_is(
+    aws: LocalAws, pipeline: Clients
+) -> None:
+    with contextlib.suppress(OSError):
+        urlopen(aws.endpoint, timeout=30).close()
+    assert told(aws)["calls"] == []
+    s3 = pipeline.get("s3", REGION)
+    where = {"Bucket": "cleanroom-inbound", "Key": "gone"}
+    with contextlib.suppress(OSError):
+        urlopen(s3.generate_presigned_url("get_object", where), timeout=30).close()
+    assert told(aws)["calls"] == ["s3:GetObject"]
 
 
 def test_an_operation_that_no_model_has_is_told_without_a_name(
