@@ -1,46 +1,26 @@
-"""Amazon AppFlow, which moto lacks: connector profiles, flows and their executions.
+"""Amazon AppFlow, which moto lacks: one service of profiles, flows and executions.
 
-Here: the operations, and how an execution goes on. Not here: what a flow delivers.
+Here: how its parts share a state and a lock, connector profiles, flows and their tags. Not here:
+executions (`appflow_executions`), or what a flow delivers (`appflow_delivery`).
 """
 
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cleanroom_pipeline.local_aws import appflow_delivery as delivery
-from cleanroom_pipeline.local_aws.appflow_state import (
-    CANCEL_STARTED,
-    CANCELED,
-    ERROR,
-    IN_PROGRESS,
-    SUCCESSFUL,
-    AppFlowState,
-    Execution,
-    Flow,
-    Profile,
-)
+from cleanroom_pipeline.local_aws.appflow_executions import AppFlowDurations, Executions
+from cleanroom_pipeline.local_aws.appflow_state import AppFlowState, Flow, Profile
 from cleanroom_pipeline.local_aws.background import Background, Progress
-from cleanroom_pipeline.local_aws.clients import Clients, error_code
+from cleanroom_pipeline.local_aws.clients import Clients
 from cleanroom_pipeline.local_aws.clock import Clock
-from cleanroom_pipeline.local_aws.outcomes import Outcomes
+from cleanroom_pipeline.local_aws.events import Publish
 from cleanroom_pipeline.local_aws.service_model import ServiceError
 from cleanroom_pipeline.local_aws.services import Call, Operation, page
 from cleanroom_pipeline.local_aws.sources import Sources
 from cleanroom_pipeline.local_aws.token_endpoint import Tokens
 
 PAGE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class AppFlowDurations:
-    """Seconds that an execution is in progress, and that a cancellation takes."""
-
-    run: float = 1.0
-    cancel: float = 0.2
 
 
 class AppFlow:
@@ -54,18 +34,25 @@ class AppFlow:
         sources: Sources,
         tokens: Tokens,
         durations: AppFlowDurations,
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        publish: Publish,
     ) -> None:
-        self._clients = clients
         self._clock = clock
-        self._background = background
-        self._sources = sources
         self._tokens = tokens
-        self._durations = durations
-        self._new_id = new_id
-        self._state = AppFlowState()
+        self._background = background
         self._lock = threading.RLock()
-        self.outcomes = Outcomes(frozenset({SUCCESSFUL, ERROR, IN_PROGRESS}))
+        self._state = AppFlowState()
+        self._executions = Executions(
+            lambda: self._state,
+            self._lock,
+            clients,
+            clock,
+            background,
+            sources,
+            self.authenticated,
+            durations,
+            publish,
+        )
+        self.outcomes = self._executions.outcomes
         self.operations: Mapping[str, Operation] = {
             name: self._locked(operation)
             for name, operation in {
@@ -78,10 +65,15 @@ class AppFlow:
                 "DescribeFlow": self._describe_flow,
                 "DeleteFlow": self._delete_flow,
                 "ListFlows": self._list_flows,
-                "StartFlow": self._start_flow,
-                "StopFlow": self._stop_flow,
+                "TagResource": self._tag,
+                "UntagResource": self._untag,
+                "ListTagsForResource": self._list_tags,
+                "StartFlow": lambda call: self._executions.start(call, self._flow(call)),
+                "StopFlow": lambda call: self._executions.stop(self._flow(call)),
                 "DescribeFlowExecutionRecords": self._describe_executions,
-                "CancelFlowExecutions": self._cancel_executions,
+                "CancelFlowExecutions": lambda call: self._executions.cancel(
+                    call, self._flow(call)
+                ),
             }.items()
         }
 
@@ -101,13 +93,27 @@ class AppFlow:
             raise ServiceError("ConflictException", f"The connector profile {name} exists.")
         if known is None:
             known = Profile.create(call.region, call.params, self._clock.now(), Tokens.digest)
+            self._refuse_wrong_token(known)
             self._state.profiles[call.region, name] = known
         return {"connectorProfileArn": known.arn}
 
     def _update_profile(self, call: Call) -> Mapping[str, Any]:
         profile = self._profile(call.region, call.params["connectorProfileName"])
-        profile.update(call.params, self._clock.now(), Tokens.digest)
+        now = self._clock.now()
+        updated = Profile.create(
+            call.region,
+            {**call.params, "connectorType": profile.connector_type},
+            now,
+            Tokens.digest,
+        )
+        self._refuse_wrong_token(updated)
+        profile.update(call.params, now, Tokens.digest)
         return {"connectorProfileArn": profile.arn}
+
+    def _refuse_wrong_token(self, profile: Profile) -> None:
+        """Refuse a token that the application doesn't know; without one, nothing is tried."""
+        if profile.token_digest and not self.authenticated(profile, self._clock.now()):
+            raise _not_authenticated(profile.name)
 
     def _describe_profiles(self, call: Call) -> Mapping[str, Any]:
         wanted = call.params.get("connectorProfileNames") or None
@@ -141,6 +147,13 @@ class AppFlow:
             raise ServiceError("ResourceNotFoundException", message)
         return profile
 
+    def authenticated(self, profile: Profile | None, at: float) -> bool:
+        """Say whether the application lets a profile in at that time."""
+        if profile is None:
+            return False
+        digest = profile.token_digest or ""
+        return not profile.needs_token or self._tokens.is_valid(digest, at)
+
     # Flows
 
     def _create_flow(self, call: Call) -> Mapping[str, Any]:
@@ -156,16 +169,20 @@ class AppFlow:
 
     def _update_flow(self, call: Call) -> Mapping[str, Any]:
         flow = self._flow(call)
+        self._refuse_while_running(flow)
         self._check_flow(call)
         flow.update(call.params, self._clock.now())
+        self._executions.reschedule(flow)
         return {"flowStatus": flow.status}
 
     def _check_flow(self, call: Call) -> None:
         delivery.refuse_unsupported(call.params)
-        profile = call.params["sourceFlowConfig"].get("connectorProfileName")
-        if profile is None:
+        name = call.params["sourceFlowConfig"].get("connectorProfileName")
+        if name is None:
             raise ServiceError("ValidationException", "The source needs a connectorProfileName.")
-        self._profile(call.region, profile)
+        # AppFlow asks the application for the fields of the flow's object.
+        if not self.authenticated(self._profile(call.region, name), self._clock.now()):
+            raise _not_authenticated(name)
 
     def _describe_flow(self, call: Call) -> Mapping[str, Any]:
         flow = self._flow(call)
@@ -181,12 +198,15 @@ class AppFlow:
 
     def _delete_flow(self, call: Call) -> Mapping[str, Any]:
         flow = self._flow(call)
-        running = self._state.in_progress(call.region, flow.name)
-        if running and not call.params.get("forceDelete"):
-            raise ServiceError("ConflictException", f"The flow {flow.name} is running.")
+        if not call.params.get("forceDelete"):
+            self._refuse_while_running(flow)
         del self._state.flows[call.region, flow.name]
         self._state.forget_executions(call.region, flow.name)
         return {}
+
+    def _refuse_while_running(self, flow: Flow) -> None:
+        if self._state.in_progress(flow.region, flow.name):
+            raise ServiceError("ConflictException", f"The flow {flow.name} is running.")
 
     def _flow(self, call: Call) -> Flow:
         name = call.params["flowName"]
@@ -195,132 +215,41 @@ class AppFlow:
             raise ServiceError("ResourceNotFoundException", f"There is no flow {name}.")
         return flow
 
+    # Tags: AppFlow has them for flows alone
+
+    def _tagged(self, call: Call) -> Flow:
+        arn = call.params["resourceArn"]
+        for (region, _), flow in self._state.flows.items():
+            if region == call.region and flow.arn == arn:
+                return flow
+        raise ServiceError("ResourceNotFoundException", f"There is no flow {arn}.")
+
+    def _tag(self, call: Call) -> Mapping[str, Any]:
+        flow = self._tagged(call)
+        flow.definition = {**flow.definition, "tags": {**flow.tags, **call.params["tags"]}}
+        return {}
+
+    def _untag(self, call: Call) -> Mapping[str, Any]:
+        flow = self._tagged(call)
+        kept = {k: v for k, v in flow.tags.items() if k not in call.params["tagKeys"]}
+        flow.definition = {**flow.definition, "tags": kept}
+        return {}
+
+    def _list_tags(self, call: Call) -> Mapping[str, Any]:
+        return {"tags": self._tagged(call).tags}
+
     # Executions
-
-    def _start_flow(self, call: Call) -> Mapping[str, Any]:
-        flow = self._flow(call)
-        answer = {"flowArn": flow.arn, "flowStatus": "Active"}
-        if flow.trigger == "Scheduled":
-            # The schedule is kept and never fires: the pipeline's own schedules start flows.
-            flow.status = "Active"
-            return answer
-        token = call.params.get("clientToken")
-        known = self._state.executions_of(call.region, flow.name)
-        same = [e for e in known if token is not None and e.client_token == token]
-        if not same and self._state.in_progress(call.region, flow.name):
-            raise ServiceError("ConflictException", f"The flow {flow.name} is running.")
-        execution = same[0] if same else self._start(call.region, flow, token)
-        return {**answer, "executionId": execution.execution_id}
-
-    def _start(self, region: str, flow: Flow, client_token: str | None) -> Execution:
-        now = self._clock.now()
-        profile = self._state.profiles.get((region, flow.profile_name))
-        execution = Execution(
-            region=region,
-            execution_id=self._new_id(),
-            client_token=client_token,
-            definition=flow.definition,
-            source=delivery.source_key(flow.definition, profile.label if profile else None),
-            authenticated=self._authenticated(profile, now),
-            outcome=self.outcomes.take(flow.name),
-            started_at=now,
-            updated_at=now,
-            due=now + self._durations.run,
-        )
-        self._state.executions.append(execution)
-        self._background.wake()
-        return execution
-
-    def _authenticated(self, profile: Profile | None, now: float) -> bool:
-        if profile is None:
-            return False
-        digest = profile.token_digest or ""
-        return not profile.needs_token or self._tokens.is_valid(digest, now)
-
-    def _stop_flow(self, call: Call) -> Mapping[str, Any]:
-        flow = self._flow(call)
-        if flow.trigger == "OnDemand":
-            message = f"The flow {flow.name} runs on demand: only a scheduled one can be stopped."
-            raise ServiceError("UnsupportedOperationException", message)
-        flow.status = "Suspended"
-        return {"flowArn": flow.arn, "flowStatus": flow.status}
 
     def _describe_executions(self, call: Call) -> Mapping[str, Any]:
         flow = self._flow(call)
-        newest_first = self._state.executions_of(call.region, flow.name)[::-1]
+        newest_first = self._executions.asked_about(flow)[::-1]
         return _paged(
-            call, "flowExecutions", newest_first, lambda e: e.execution_id, Execution.answer
+            call, "flowExecutions", newest_first, lambda e: e.execution_id, lambda e: e.answer()
         )
 
-    def _cancel_executions(self, call: Call) -> Mapping[str, Any]:
-        flow = self._flow(call)
-        running = {e.execution_id: e for e in self._state.in_progress(call.region, flow.name)}
-        wanted = call.params.get("executionIds") or list(running)
-        now = self._clock.now()
-        for execution in (running[i] for i in wanted if i in running):
-            execution.move(CANCEL_STARTED, now)
-            execution.due = now + self._durations.cancel
-        self._background.wake()
-        return {"invalidExecutions": [i for i in wanted if i not in running]}
-
-    # What happens by itself
-
     def advance(self) -> Progress:
-        """Move executions on: to a worker when they are due, to Canceled when that is."""
-        with self._lock:
-            now = self._clock.now()
-            changed = [self._move_on(e, now) for e in self._state.executions if e.moves]
-            return Progress(any(changed), any(e.moves for e in self._state.executions))
-
-    def _move_on(self, execution: Execution, now: float) -> bool:
-        if now < execution.due or execution.at_work:
-            return False
-        if execution.status == CANCEL_STARTED:
-            execution.move(CANCELED, execution.due)
-            return True
-        execution.at_work = True
-        self._background.submit(lambda: self._execute(execution))
-        return True
-
-    def _execute(self, execution: Execution) -> None:
-        try:
-            status, message = self._deliver(execution)
-        except (ClientError, BotoCoreError) as error:
-            # The class or code alone: the text of an S3 error may quote a key, never more.
-            code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-            bucket = delivery.s3_destination(execution.definition)["bucketName"]
-            status, message = ERROR, f"Writing to the bucket {bucket} failed. {code}"
-        with self._lock:
-            execution.at_work = False
-            if execution.status == IN_PROGRESS:
-                execution.message = delivery.message(message)
-                execution.move(status, max(execution.due, self._clock.now()))
-
-    def _deliver(self, execution: Execution) -> tuple[str, str]:
-        outcome = execution.outcome
-        if not execution.authenticated:
-            profile = execution.definition["sourceFlowConfig"].get("connectorProfileName", "")
-            reason = "its access token is missing, unknown or expired"
-            return ERROR, f"Authentication failed for the connector profile {profile}. {reason}."
-        if outcome and outcome.state == ERROR:
-            execution.put_failures = outcome.put_failures
-            return ERROR, outcome.message
-        flow_name = execution.definition["flowName"]
-        records, mark = self._sources.pull(flow_name, execution.source)
-        failures = min(outcome.put_failures, len(records)) if outcome else 0
-        written = records[: len(records) - failures]
-        body = delivery.json_lines(delivery.deliverable(execution.definition, written))
-        if written:
-            key = delivery.object_key(
-                execution.definition, execution.execution_id, execution.started_at
-            )
-            bucket = delivery.s3_destination(execution.definition)["bucketName"]
-            client = self._clients.get("s3", execution.region)
-            client.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
-        self._sources.confirm(flow_name, execution.source, mark)
-        execution.records, execution.put_failures = len(records), failures
-        execution.bytes_written = len(body)
-        return SUCCESSFUL, outcome.message if outcome else ""
+        """Start what is scheduled for now, and move executions on."""
+        return self._executions.advance()
 
     # State
 
@@ -341,6 +270,11 @@ class AppFlow:
                 execution.at_work = False
             self._state = state
         self._background.wake()
+
+
+def _not_authenticated(profile: str) -> ServiceError:
+    message = f"The application refused the access token of the connector profile {profile}."
+    return ServiceError("ConnectorAuthenticationException", message)
 
 
 def _paged(

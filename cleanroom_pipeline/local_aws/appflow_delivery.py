@@ -5,14 +5,26 @@ Here: the meaning of a flow's definition. Not here: flows, executions, S3.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from cleanroom_pipeline.local_aws.service_model import ServiceError
+from cleanroom_pipeline.local_aws.appflow_tasks import (
+    TaskFailedError,
+    keeps_of,
+    seconds_of,
+    takes_of,
+    unsupported,
+)
 from cleanroom_pipeline.local_aws.sources import Record, SourceKey
 
 Definition = Mapping[str, Any]
+Window = tuple[float, float]
+"""Seconds since 1970: what an incremental run takes lies after the first, and up to the second."""
+
+ENTITY_MEMBERS = ("entityName", "object", "objectPath")
+RATE = re.compile(r"rate\((\d+)\s*(minute|hour|day)s?\)")
+SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 DATE_PATHS = {
     "YEAR": "%Y",
@@ -35,20 +47,25 @@ def refuse_unsupported(definition: Definition) -> None:
     destinations = definition["destinationFlowConfigList"]
     s3 = [d for d in destinations if "S3" in d["destinationConnectorProperties"]]
     if len(destinations) != 1 or not s3:
-        raise _unsupported("a flow to anything but one S3 destination")
+        raise unsupported("a flow to anything but one S3 destination")
     file_type = _output_format(definition).get("fileType", "JSON")
     if file_type != "JSON":
-        raise _unsupported(f"the file type {file_type}, only JSON (JSON Lines)")
+        raise unsupported(f"the file type {file_type}, only JSON (JSON Lines)")
     if definition["triggerConfig"]["triggerType"] == "Event":
-        raise _unsupported("flows that an event triggers")
+        raise unsupported("flows that an event triggers")
     if "S3" in definition["sourceFlowConfig"]["sourceConnectorProperties"]:
-        raise _unsupported("S3 as a source")
-    for task in definition["tasks"]:
-        _fields_of(task)
+        raise unsupported("S3 as a source")
+    schedule = definition["triggerConfig"].get("triggerProperties", {}).get("Scheduled", {})
+    if schedule and seconds_between_runs(schedule["scheduleExpression"]) is None:
+        raise unsupported("schedules other than rate(...)")
+    takes_of(definition["tasks"])
+    keeps_of(definition["tasks"], UTC)
 
 
-def _unsupported(what: str) -> ServiceError:
-    return ServiceError("UnsupportedOperationException", f"The local AWS does not have {what}.")
+def seconds_between_runs(expression: str) -> float | None:
+    """Return the seconds of a `rate(5minutes)`, None for any other schedule."""
+    found = RATE.fullmatch(expression)
+    return int(found[1]) * SECONDS[found[2]] if found else None
 
 
 def _output_format(definition: Definition) -> Mapping[str, Any]:
@@ -68,27 +85,42 @@ def source_key(definition: Definition, label: str | None) -> SourceKey:
     """Return the connector (its label, else its type) and the entity that a flow reads."""
     source = definition["sourceFlowConfig"]
     properties: Mapping[str, Any] = next(iter(source["sourceConnectorProperties"].values()), {})
-    return label or source["connectorType"], properties.get("entityName") or properties["object"]
+    names = (properties.get(member) for member in ENTITY_MEMBERS)
+    return label or source["connectorType"], next((str(name) for name in names if name), "")
 
 
-def _fields_of(task: Mapping[str, Any]) -> Callable[[Record], Record]:
-    """Return what a task takes from a record; ServiceError for a task that isn't supported."""
-    kind, fields = task["taskType"], task["sourceFields"]
-    if kind == "Map_all":
-        return dict
-    if kind == "Map" and len(fields) == 1:
-        name, to = fields[0], task.get("destinationField", fields[0])
-        return lambda record: {to: record[name]} if name in record else {}
-    if kind == "Filter" and "PROJECTION" in task.get("connectorOperator", {}).values():
-        # Names the fields that are read; the Map tasks beside it say which are written.
-        return lambda _record: {}
-    raise _unsupported(f"the task {kind} as it is given here")
+def chosen(
+    definition: Definition, records: Sequence[Record], zone: tzinfo, window: Window | None = None
+) -> list[Record]:
+    """Return the records that the flow's filters let through; TaskFailedError where one can't tell.
+
+    With a window, those alone whose incremental field lies in it: after its start, up to its end.
+    """
+    keeps = keeps_of(definition["tasks"], zone)
+    field = incremental_field(definition)
+    if window and field:
+        keeps.append(lambda record: _lies_in(window, record.get(field), field, zone))
+    return [record for record in records if all(keep(record) for keep in keeps)]
+
+
+def incremental_field(definition: Definition) -> str | None:
+    """Return the field by which an incremental flow knows what is new, None if it has none."""
+    config = definition["sourceFlowConfig"].get("incrementalPullConfig", {})
+    field: str | None = config.get("datetimeTypeFieldName")
+    return field
+
+
+def _lies_in(window: Window, value: Any, field: str, zone: tzinfo) -> bool:
+    try:
+        return value is not None and window[0] < seconds_of(value, zone) <= window[1]
+    except ValueError:
+        raise TaskFailedError(f"The field {field} holds something that is no time.") from None
 
 
 def deliverable(definition: Definition, records: Sequence[Record]) -> list[Record]:
     """Return the records as the flow's tasks and its typing make them."""
-    takers = [_fields_of(task) for task in definition["tasks"]]
-    mapped = [{k: v for take in takers for k, v in take(record).items()} for record in records]
+    takes = takes_of(definition["tasks"])
+    mapped = [{k: v for take in takes for k, v in take(record).items()} for record in records]
     if _output_format(definition).get("preserveSourceDataTyping"):
         return mapped
     return [{k: _as_text(v) for k, v in record.items()} for record in mapped]

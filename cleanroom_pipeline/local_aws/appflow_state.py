@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cleanroom_pipeline.local_aws.appflow_delivery import Window
 from cleanroom_pipeline.local_aws.outcomes import Outcome
+from cleanroom_pipeline.local_aws.service_model import Scripted
 from cleanroom_pipeline.local_aws.services import ACCOUNT
 from cleanroom_pipeline.local_aws.sources import SourceKey
 
@@ -16,6 +18,7 @@ SUCCESSFUL = "Successful"
 ERROR = "Error"
 CANCEL_STARTED = "CancelStarted"
 CANCELED = "Canceled"
+STATUSES = frozenset({IN_PROGRESS, SUCCESSFUL, ERROR, CANCEL_STARTED, CANCELED})
 
 CREATED_BY = f"arn:aws:iam::{ACCOUNT}:user/local"
 
@@ -100,9 +103,54 @@ class Profile:
         return {**told, **({"connectorLabel": self.label} if self.label else {})}
 
 
+def _with_defaults(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a flow's definition as DescribeFlow tells it: with what was not said, as AWS fills it.
+
+    AWS documents the defaults of some members alone; the rest is what others saw in its answers.
+    """
+    source = definition["sourceFlowConfig"]
+    properties = source["sourceConnectorProperties"]
+    custom = properties.get("CustomConnector")
+    whole = {"CustomConnector": {"customProperties": {}, **custom}} if custom else properties
+    connector = next(iter(properties))
+    return {
+        **definition,
+        "sourceFlowConfig": {**source, "sourceConnectorProperties": whole},
+        "destinationFlowConfigList": [
+            _destination_with_defaults(one) for one in definition["destinationFlowConfigList"]
+        ],
+        "tasks": [
+            {
+                "connectorOperator": {connector: "NO_OP"},
+                "taskProperties": {},
+                **task,
+            }
+            for task in definition["tasks"]
+        ],
+        "tags": definition.get("tags", {}),
+    }
+
+
+def _destination_with_defaults(destination: Mapping[str, Any]) -> dict[str, Any]:
+    s3 = destination["destinationConnectorProperties"]["S3"]
+    given = s3.get("s3OutputFormatConfig", {})
+    output = {
+        "fileType": "JSON",
+        "aggregationConfig": {"aggregationType": "None"},
+        "preserveSourceDataTyping": False,
+        **given,
+        "prefixConfig": {"pathPrefixHierarchy": [], **given.get("prefixConfig", {})},
+    }
+    whole = {**s3, "s3OutputFormatConfig": output}
+    return {**destination, "destinationConnectorProperties": {"S3": whole}}
+
+
 @dataclass
 class Flow:
-    """A flow: its definition is what CreateFlow or UpdateFlow was given."""
+    """A flow: its definition is what CreateFlow or UpdateFlow was given.
+
+    A scheduled one that is Active runs at `next_run`, and has what is older than `pulled_until`.
+    """
 
     region: str
     definition: dict[str, Any]
@@ -110,20 +158,48 @@ class Flow:
     created_at: float
     updated_at: float
     client_token: str | None
+    next_run: float | None = None
+    pulled_until: float | None = None
 
     @classmethod
     def create(cls, region: str, params: Mapping[str, Any], now: float) -> "Flow":
         """Return the flow that CreateFlow's parameters describe."""
         definition = {k: v for k, v in params.items() if k != "clientToken"}
-        on_demand = params["triggerConfig"]["triggerType"] == "OnDemand"
-        status = "Active" if on_demand else "Draft"
-        return cls(region, definition, status, now, now, params.get("clientToken"))
+        flow = cls(region, definition, "Draft", now, now, params.get("clientToken"))
+        flow.status = flow.status_unless_started
+        return flow
 
     def update(self, params: Mapping[str, Any], now: float) -> None:
-        """Replace the definition; an execution under way keeps the one it began with."""
+        """Replace the definition, but for its tags and its key; one of another trigger stops."""
+        before = self.trigger
         kept = {k: v for k, v in self.definition.items() if k in {"tags", "kmsArn"}}
         self.definition = {**kept, **{k: v for k, v in params.items() if k != "clientToken"}}
         self.updated_at = now
+        if self.trigger != before:
+            self.status, self.next_run = self.status_unless_started, None
+
+    @property
+    def status_unless_started(self) -> str:
+        """The status of a flow that nobody has started: only a scheduled one waits for that."""
+        return "Active" if self.trigger == "OnDemand" else "Draft"
+
+    @property
+    def schedule(self) -> Mapping[str, Any]:
+        """The properties of a scheduled flow's trigger, empty for one that runs on demand."""
+        properties = self.definition["triggerConfig"].get("triggerProperties", {})
+        schedule: Mapping[str, Any] = properties.get("Scheduled", {})
+        return schedule
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a run pulls only what is new since the last one."""
+        return self.schedule.get("dataPullMode") == "Incremental"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The flow's tags."""
+        tags: dict[str, str] = self.definition.get("tags", {})
+        return tags
 
     @property
     def name(self) -> str:
@@ -159,7 +235,7 @@ class Flow:
 
     def answer(self, last: "Execution | None") -> Mapping[str, Any]:
         """Return DescribeFlow's answer."""
-        return {**self.definition, **self._common(last), "schemaVersion": 1}
+        return {**_with_defaults(self.definition), **self._common(last), "schemaVersion": 1}
 
     def summary(self, last: "Execution | None") -> Mapping[str, Any]:
         """Return the model's FlowDefinition, as ListFlows lists it."""
@@ -175,7 +251,10 @@ class Flow:
 
 @dataclass
 class Execution:
-    """One execution; `due` is when it goes on, `at_work` while a worker has it."""
+    """One execution; `due` is when it goes on, None for as soon as it was told of often enough.
+
+    `at_work` while a worker has it; `polls` counts how often its record was given.
+    """
 
     region: str
     execution_id: str
@@ -186,41 +265,64 @@ class Execution:
     outcome: Outcome | None
     started_at: float
     updated_at: float
-    due: float
+    due: float | None
+    window: Window | None = None
     status: str = IN_PROGRESS
     at_work: bool = False
     message: str = ""
     records: int = 0
+    filtered: int = 0
     bytes_written: int = 0
     put_failures: int = 0
+    polls: int = 0
+    vanished: bool = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it was scripted to stay as it is."""
+        scripted = self.outcome.state if self.outcome and not self.outcome.vanish else ""
+        return scripted == self.status and scripted in {IN_PROGRESS, CANCEL_STARTED}
 
     @property
     def moves(self) -> bool:
-        """Whether time alone will bring it on."""
-        hangs = self.outcome is not None and self.outcome.state == IN_PROGRESS
-        return self.status == CANCEL_STARTED or (self.status == IN_PROGRESS and not hangs)
+        """Whether time alone, or being asked about, will bring it on."""
+        going = self.status in {IN_PROGRESS, CANCEL_STARTED}
+        return going and not self.hangs and not self.vanished
+
+    def is_due(self, now: float) -> bool:
+        """Say whether it goes on now."""
+        if self.due is not None:
+            return now >= self.due
+        return self.outcome is None or self.polls > (self.outcome.after_polls or 0)
 
     def move(self, status: str, at: float) -> None:
         """Go to another status."""
         self.status, self.updated_at = status, at
 
+    @property
+    def told_status(self) -> str:
+        """The status as an answer has it, which a script may have made up."""
+        return self.status if self.status in STATUSES else Scripted(self.status)
+
     def summary(self) -> Mapping[str, Any]:
         """Return the model's ExecutionDetails."""
         told = {
             "mostRecentExecutionTime": self.updated_at,
-            "mostRecentExecutionStatus": self.status,
+            "mostRecentExecutionStatus": self.told_status,
         }
         return {**told, **({"mostRecentExecutionMessage": self.message} if self.message else {})}
 
     def answer(self) -> Mapping[str, Any]:
         """Return the model's ExecutionRecord; its result once there is one."""
-        told = {
+        told: dict[str, Any] = {
             "executionId": self.execution_id,
-            "executionStatus": self.status,
+            "executionStatus": self.told_status,
             "startedAt": self.started_at,
             "lastUpdatedAt": self.updated_at,
         }
-        if self.status not in {SUCCESSFUL, ERROR}:
+        if self.window:
+            told["dataPullStartTime"], told["dataPullEndTime"] = self.window
+        if self.status not in {SUCCESSFUL, ERROR} and not self.message:
             return told
         result: dict[str, Any] = {
             "bytesProcessed": self.bytes_written,
@@ -244,11 +346,13 @@ class AppFlowState:
     executions: list[Execution] = field(default_factory=list)
 
     def executions_of(self, region: str, flow: str) -> list[Execution]:
-        """Return a flow's executions, oldest first."""
+        """Return a flow's executions that anybody can find, oldest first."""
         return [
             execution
             for execution in self.executions
-            if execution.region == region and execution.definition["flowName"] == flow
+            if execution.region == region
+            and execution.definition["flowName"] == flow
+            and not execution.vanished
         ]
 
     def last_execution(self, region: str, flow: str) -> Execution | None:
@@ -261,5 +365,8 @@ class AppFlowState:
 
     def forget_executions(self, region: str, flow: str) -> None:
         """Drop a flow's executions."""
-        dropped = {id(execution) for execution in self.executions_of(region, flow)}
-        self.executions = [e for e in self.executions if id(e) not in dropped]
+        self.executions = [
+            execution
+            for execution in self.executions
+            if (execution.region, execution.definition["flowName"]) != (region, flow)
+        ]

@@ -1,25 +1,41 @@
 """The one WSGI application: who answers a request, ours or moto's.
 
-Here: dispatch, and counting what is under way. Not here: any service's own answers.
+Here: dispatch, faults on the way, and counting what is under way. Not here: any service's own
+answers.
 """
 
 import ipaddress
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from cleanroom_pipeline.local_aws.calls import Calls
+from cleanroom_pipeline.local_aws.clients import IN_PERSON, ITSELF
+from cleanroom_pipeline.local_aws.fault_answers import fault_response
+from cleanroom_pipeline.local_aws.faults import Faults
 from cleanroom_pipeline.local_aws.http import (
+    AnswerLostError,
     Request,
     Response,
     WsgiApp,
+    drop_connection,
     json_response,
     read_request,
     send,
 )
+from cleanroom_pipeline.local_aws.recognition import (
+    TOKEN_OPERATION,
+    TOKEN_SERVICE,
+    Recognised,
+    broken_rules,
+    recognise,
+)
 from cleanroom_pipeline.local_aws.services import Service
 
 ADMIN_PREFIX = "/_local/"
+MOTO_PATH = "/moto-api/"
 RESET_PATH = "/moto-api/reset"
 TOKEN_PATH = "/v2/token"  # noqa: S105  # a path, as Marketing Cloud has it
 
@@ -49,6 +65,13 @@ def credential_scope(authorization: str | None) -> tuple[str, str] | None:
     return (parts[-2].lower(), parts[-3]) if len(parts) >= 5 else None
 
 
+def is_signed(environ: Mapping[str, Any]) -> bool:
+    """Say whether a request is to AWS: it is signed, in its header or in its address."""
+    asked = environ.get("QUERY_STRING", "")
+    by_address = any(member in asked for member in ("X-Amz-Credential", "AWSAccessKeyId"))
+    return by_address or credential_scope(environ.get("HTTP_AUTHORIZATION")) is not None
+
+
 def from_browser(environ: Mapping[str, Any]) -> bool:
     """Say whether a web page sent the request: it carries an Origin, or a name that is not ours."""
     host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""
@@ -67,7 +90,11 @@ class Application:
         services: Mapping[str, Service],
         endpoints: Mapping[str, Endpoint],
         on_reset: Callable[[], None],
+        faults: Faults | None = None,
+        calls: Calls | None = None,
     ) -> None:
+        self._faults = faults or Faults()
+        self._calls = calls or Calls()
         self._moto = moto
         self._services = services
         self._endpoints = endpoints
@@ -118,14 +145,66 @@ class Application:
             message = "The local AWS answers programs of this machine, not web pages."
             return send(json_response(403, {"message": message}), start_response)
         path = environ.get("PATH_INFO", "/")
+        if path.startswith(MOTO_PATH):
+            if path == RESET_PATH and environ["REQUEST_METHOD"] == "POST":
+                self._on_reset()
+            return self._moto(environ, start_response)
+        if path.startswith(ADMIN_PREFIX):
+            return self._answer(environ, start_response)
+        return self._with_faults(environ, start_response)
+
+    def _with_faults(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer a request to a service, or do what a fault has in store for it."""
+        agent = str(environ.get("HTTP_USER_AGENT", ""))
+        if ITSELF in agent:
+            return self._answer(environ, start_response)
+        asked = self._recognised(environ)
+        if IN_PERSON not in agent and is_signed(environ):
+            self._calls.asked(asked.service, asked.operation, broken_rules(environ, asked))
+        if not self._faults.any:
+            return self._answer(environ, start_response)
+        met = self._faults.meet(asked.service, asked.operation)
+        if met.seconds:
+            time.sleep(met.seconds)
+        if met.rule is None:
+            return self._answer(environ, start_response)
+        if met.rule.kind == "lost_answer":
+            _exhaust(self._answer(environ, lambda *_: None))
+        if met.rule.kind in {"lost_answer", "reset"}:
+            drop_connection(environ)
+        read_request(environ)
+        return send(fault_response(met.rule, asked.service), start_response)
+
+    @staticmethod
+    def _recognised(environ: dict[str, Any]) -> Recognised:
+        if environ.get("PATH_INFO") == TOKEN_PATH:
+            return Recognised(TOKEN_SERVICE, TOKEN_OPERATION)
+        scope = credential_scope(environ.get("HTTP_AUTHORIZATION"))
+        return recognise(environ, scope[0] if scope else "")
+
+    def _answer(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
         for prefix, endpoint in self._endpoints.items():
             if path == prefix or (prefix.endswith("/") and path.startswith(prefix)):
                 return send(endpoint.answer(read_request(environ)), start_response)
-        if path == RESET_PATH and environ["REQUEST_METHOD"] == "POST":
-            self._on_reset()
         name, region = credential_scope(environ.get("HTTP_AUTHORIZATION")) or ("", "")
         service = self._services.get(name)
         if service is None:
             return self._moto(environ, start_response)
-        response = service.answer(read_request(environ), region, self._moto)
+        try:
+            response = service.answer(read_request(environ), region, self._moto)
+        except AnswerLostError:
+            drop_connection(environ)
         return send(response, start_response)
+
+
+def _exhaust(parts: Iterable[bytes]) -> None:
+    for _ in parts:
+        pass
+    close = getattr(parts, "close", None)
+    if close:
+        close()

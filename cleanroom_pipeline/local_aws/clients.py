@@ -14,6 +14,10 @@ from botocore.exceptions import ClientError
 
 ACCESS_KEY_ID = "local"
 SECRET_ACCESS_KEY = "local"  # noqa: S105  # no credential: the local AWS takes any that isn't empty
+IN_PERSON = "local-aws/in-person"
+"""In the user agent of who sets a local AWS up or looks into it: no call of the pipeline's."""
+ITSELF = "local-aws/itself"
+"""In the user agent of what a service does by itself: no fault stands in its way."""
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=30,
@@ -41,10 +45,14 @@ def _session() -> boto3.session.Session:
 
 
 class Clients:
-    """One client per service and region, made on first use, shared by all threads."""
+    """One client per service and region, made on first use, shared by all threads.
 
-    def __init__(self, endpoint: str) -> None:
+    `agent` says in whose name they ask.
+    """
+
+    def __init__(self, endpoint: str, agent: str = IN_PERSON) -> None:
         self.endpoint = endpoint
+        self._config = CONFIG.merge(Config(user_agent_extra=agent))
         self._clients: dict[tuple[str, str], Any] = {}
 
     def get(self, service: str, region: str) -> Any:
@@ -52,7 +60,7 @@ class Clients:
         with _making:
             if (service, region) not in self._clients:
                 self._clients[service, region] = _session().client(
-                    service, region_name=region, endpoint_url=self.endpoint, config=CONFIG
+                    service, region_name=region, endpoint_url=self.endpoint, config=self._config
                 )
             return self._clients[service, region]
 

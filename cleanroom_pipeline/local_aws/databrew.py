@@ -1,9 +1,9 @@
-"""AWS Glue DataBrew's job runs, which moto lacks, and what it drops of a job.
+"""AWS Glue DataBrew's jobs and their runs, which moto lacks.
 
-Here: the operations, and how a run goes on. Not here: a run's work, or recipes and datasets (moto).
+Here: the operations, and how a run goes on. Not here: a run's work, or datasets and recipes
+(`databrew_resources`).
 """
 
-import json
 import logging
 import secrets
 import threading
@@ -12,24 +12,33 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cleanroom_pipeline.local_aws import databrew_resources as resources
 from cleanroom_pipeline.local_aws.background import Background, Progress
 from cleanroom_pipeline.local_aws.clients import Clients, error_code
 from cleanroom_pipeline.local_aws.clock import Clock
-from cleanroom_pipeline.local_aws.http import Response
+from cleanroom_pipeline.local_aws.events import SEVERITIES, Publish, databrew_event, times_told
+from cleanroom_pipeline.local_aws.http import AnswerLostError
 from cleanroom_pipeline.local_aws.job_outputs import JobFailedError
 from cleanroom_pipeline.local_aws.job_runs import (
+    FAILED,
+    GOING,
+    JOB_DEFAULTS,
     RUNNING,
+    STARTED_BY,
     STARTING,
     STOPPING,
+    SUCCEEDED,
+    TERMINAL,
     DataBrewDurations,
     DataBrewState,
+    Following,
     JobRun,
     next_state,
 )
 from cleanroom_pipeline.local_aws.outcomes import Outcomes
 from cleanroom_pipeline.local_aws.recipe_job import RecipeJob, RunRecipe
 from cleanroom_pipeline.local_aws.service_model import ServiceError
-from cleanroom_pipeline.local_aws.services import Call, Operation, page
+from cleanroom_pipeline.local_aws.services import Call, Operation
 
 KEPT_SETTINGS = ("EncryptionKeyArn", "JobSample", "Timeout")
 """Members of a job that moto takes and does not give back."""
@@ -41,22 +50,13 @@ JOB_MEMBERS = (
     "DatasetName",
     "EncryptionMode",
     "LogSubscription",
+    "MaxRetries",
     "Name",
     "Outputs",
     "RecipeReference",
     "Type",
 )
 """What a run keeps of its job: a change of the job doesn't touch a run that was started."""
-
-MOTO_CODES = {
-    "AlreadyExistsException": "ConflictException",
-    "EntityNotFoundException": "ResourceNotFoundException",
-}
-"""Error codes that moto answers with and DataBrew's model does not have, and what it has."""
-
-OUTCOME_STATES = frozenset({"SUCCEEDED", "FAILED", "TIMEOUT", "STOPPED", RUNNING})
-
-RULESET_OPERATIONS = ("CreateRuleset", "DescribeRuleset", "UpdateRuleset", "DeleteRuleset")
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class DataBrew:
         background: Background,
         run_recipe: RunRecipe,
         durations: DataBrewDurations,
+        publish: Publish,
         new_id: Callable[[], str] = lambda: f"db_{secrets.token_hex(32)}",
     ) -> None:
         self._clients = clients
@@ -78,17 +79,19 @@ class DataBrew:
         self._background = background
         self._run_recipe = run_recipe
         self._durations = durations
+        self._publish = publish
         self._new_id = new_id
         self._state = DataBrewState()
         self._lock = threading.RLock()
-        self.outcomes = Outcomes(OUTCOME_STATES)
+        self.outcomes = Outcomes(GOING | TERMINAL, SUCCEEDED)
         self.operations: Mapping[str, Operation] = {
-            "CreateRecipeJob": self._keep_settings,
+            **resources.operations(),
+            "CreateRecipeJob": self._create_recipe_job,
+            "UpdateRecipeJob": self._update_recipe_job,
             "CreateProfileJob": self._keep_settings,
-            "UpdateRecipeJob": self._keep_settings,
             "UpdateProfileJob": self._keep_settings,
-            **dict.fromkeys(("CreateDataset", *RULESET_OPERATIONS), _with_codes_of_the_model),
             "DescribeJob": self._describe_job,
+            "ListJobs": self._list_jobs,
             "DeleteJob": self._delete_job,
             "StartJobRun": self._start_run,
             "DescribeJobRun": self._describe_run,
@@ -98,37 +101,47 @@ class DataBrew:
 
     # Jobs: moto's, completed
 
-    def _keep_settings(self, call: Call) -> Response:
-        answer = call.ask_moto()
-        if answer.status == 200:
-            kept = {k: call.params[k] for k in KEPT_SETTINGS if k in call.params}
-            with self._lock:
-                self._state.settings[call.region, call.params["Name"]] = kept
+    def _create_recipe_job(self, call: Call) -> Mapping[str, Any]:
+        resources.refuse_recipe_job(call)
+        return self._keep_settings(call)
+
+    def _update_recipe_job(self, call: Call) -> Mapping[str, Any]:
+        resources.refuse_job_settings(call.params)
+        return self._keep_settings(call)
+
+    def _keep_settings(self, call: Call) -> Mapping[str, Any]:
+        answer = resources.asked(call)
+        kept = {k: call.params[k] for k in KEPT_SETTINGS if k in call.params}
+        with self._lock:
+            self._state.settings[call.region, call.params["Name"]] = kept
         return answer
 
-    def _describe_job(self, call: Call) -> Mapping[str, Any] | Response:
-        answer = call.ask_moto()
-        if answer.status != 200:
-            return answer
-        told = json.loads(answer.body)
-        told.pop("AccountId", None)
-        told["CreateDate"] = float(told["CreateDate"])
-        # moto gives back a profile job's request; DescribeJob has other names for two members.
-        if "OutputLocation" in told:
-            told["Outputs"] = [{"Location": told.pop("OutputLocation")}]
-        if "Configuration" in told:
-            told["ProfileConfiguration"] = told.pop("Configuration")
+    def _whole(self, region: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a job as it was defined, with what DataBrew assumes where nothing was said."""
+        job = {**told, "CreatedBy": STARTED_BY}
+        # moto gives back a profile job's request; DataBrew has other names for two members.
+        if "OutputLocation" in job:
+            job["Outputs"] = [{"Location": job.pop("OutputLocation")}]
+        if "Configuration" in job:
+            job["ProfileConfiguration"] = job.pop("Configuration")
         with self._lock:
-            return {**told, **self._state.settings.get((call.region, told["Name"]), {})}
+            settings = self._state.settings.get((region, job["Name"]), {})
+        return {**JOB_DEFAULTS, **job, **settings}
 
-    def _delete_job(self, call: Call) -> Response:
+    def _describe_job(self, call: Call) -> Mapping[str, Any]:
+        return self._whole(call.region, resources.asked(call))
+
+    def _list_jobs(self, call: Call) -> Mapping[str, Any]:
+        answer = resources.asked(call)
+        return {**answer, "Jobs": [self._whole(call.region, job) for job in answer["Jobs"]]}
+
+    def _delete_job(self, call: Call) -> Mapping[str, Any]:
         name = call.params["Name"]
         with self._lock:
             if self._state.unfinished(call.region, name):
                 raise ServiceError("ConflictException", f"The job {name} is running.")
-            answer = call.ask_moto()
-            if answer.status == 200:
-                self._state.forget(call.region, name)
+            answer = resources.asked(call)
+            self._state.forget(call.region, name)
         return answer
 
     def _job(self, region: str, name: str) -> Mapping[str, Any]:
@@ -160,10 +173,16 @@ class DataBrew:
             )
             self._state.runs.append(run)
         self._background.wake()
+        if run.outcome and run.outcome.lost_answer:
+            raise AnswerLostError
         return {"RunId": run.run_id}
 
     def _describe_run(self, call: Call) -> Mapping[str, Any]:
         with self._lock:
+            run = self._run(call)
+            run.polls += 1
+            # A run that ends after so many polls ends before it is described once more.
+            self._move_on(run, self._clock.now())
             return self._run(call).answer()
 
     def _list_runs(self, call: Call) -> Mapping[str, Any]:
@@ -171,10 +190,7 @@ class DataBrew:
         self._job(call.region, name)
         with self._lock:
             newest_first = self._state.runs_of(call.region, name)[::-1]
-            limit, token = call.params.get("MaxResults", 100), call.params.get("NextToken")
-            chunk, following = page(newest_first, lambda run: run.run_id, limit, token)
-            listed = [run.answer() for run in chunk]
-        return {"JobRuns": listed, **({"NextToken": following} if following else {})}
+            return resources.paged(call, "JobRuns", [run.answer() for run in newest_first], "RunId")
 
     def _stop_run(self, call: Call) -> Mapping[str, Any]:
         with self._lock:
@@ -200,19 +216,37 @@ class DataBrew:
         """Move runs to the state they have by now; a run that is RUNNING goes to a worker once."""
         with self._lock:
             now = self._clock.now()
-            changed = [self._move_on(run, now) for run in self._state.runs if not run.is_terminal]
-            return Progress(any(changed), any(not run.is_terminal for run in self._state.runs))
+            changed = [self._move_on(run, now) for run in self._state.runs if not run.is_over]
+            return Progress(any(changed), any(not run.is_over for run in self._state.runs))
 
     def _move_on(self, run: JobRun, now: float) -> bool:
         changed = False
         while following := next_state(run, now, self._durations):
-            run.move(*following)
+            self._move(run, following)
             changed = True
-        if run.state == RUNNING and run.needs_work:
+        if run.state == RUNNING and not run.is_over and run.needs_work:
             run.at_work = True
             self._background.submit(lambda: self._work(run))
             changed = True
         return changed
+
+    def _move(self, run: JobRun, following: Following) -> None:
+        if following.vanish:
+            run.vanished = True
+        elif following.state == FAILED and run.may_retry:
+            run.retry(following.at, self.outcomes.take(run.job["Name"]))
+        else:
+            run.move(following.state, following.at, following.error)
+            self._tell(run)
+
+    def _tell(self, run: JobRun) -> None:
+        """Tell EventBridge of a run that has ended, or of its end before it has come."""
+        early = run.state == RUNNING
+        state = (run.outcome.state if run.outcome else SUCCEEDED) if early else run.state
+        if state not in SEVERITIES:
+            return
+        event = databrew_event(run.job["Name"], run.run_id, state, run.error)
+        self._publish(run.region, event, run.since, times_told(run.outcome, early=early))
 
     def _work(self, run: JobRun) -> None:
         failure: str | None = None
@@ -255,14 +289,3 @@ class DataBrew:
                 run.at_work = False
             self._state = state
         self._background.wake()
-
-
-def _with_codes_of_the_model(call: Call) -> Response:
-    answer = call.ask_moto()
-    if answer.status < 400:
-        return answer
-    told = json.loads(answer.body)
-    code = told.get("__type", "")
-    if code in MOTO_CODES:
-        raise ServiceError(MOTO_CODES[code], told.get("message", ""))
-    return answer

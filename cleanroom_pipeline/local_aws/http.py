@@ -4,14 +4,19 @@ Here: the two types and their conversion. Not here: who answers what.
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class AnswerLostError(Exception):
+    """What was asked for is done, and nobody shall hear of it: the connection is to be dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ def json_response(
 def read_request(environ: dict[str, Any]) -> Request:
     """Read a request and its whole body; the body can then be read again by another application."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    body = environ["wsgi.input"].read(length) if length else b""
+    in_chunks = environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ
+    body = environ["wsgi.input"].read(-1 if in_chunks else length) if length or in_chunks else b""
     environ["wsgi.input"] = BytesIO(body)
     raw = environ.get("REQUEST_URI") or environ.get("PATH_INFO", "/")
     return Request(
@@ -93,3 +99,13 @@ def send(response: Response, start_response: Callable[..., Any]) -> list[bytes]:
     status = f"{response.status} {HTTPStatus(response.status).phrase}"
     start_response(status, [*headers, ("Content-Length", str(len(response.body)))])
     return [response.body]
+
+
+def drop_connection(environ: Mapping[str, Any]) -> NoReturn:
+    """End the caller's connection without an answer; raises what the WSGI server takes for that.
+
+    Closing the socket object alone would leave the caller waiting: the server holds it open.
+    """
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("The local AWS drops this connection, as it was told to.")

@@ -19,6 +19,7 @@ from cleanroom_pipeline.local_aws.clients import (
     Clients,
     error_code,
 )
+from cleanroom_pipeline.local_aws.events import DATABREW_EVENT
 from cleanroom_pipeline.local_aws.services import ACCOUNT
 from cleanroom_pipeline.local_aws.snapshot import write_text_atomically
 from cleanroom_pipeline.local_aws.token_endpoint import SFMC_SECRET_NAME
@@ -32,6 +33,8 @@ MAX_RECEIVE_COUNT = 5
 LEDGER_TABLE = "cleanroom-ledger"
 TOPIC = "cleanroom-notifications"
 NOTIFICATIONS_QUEUE = "cleanroom-notifications-inbox"
+DATABREW_EVENTS = "cleanroom-databrew-events"
+"""The name of a queue, and of the rule that has EventBridge fill it."""
 GLUE_DATABASE = "marketing"
 KEY_ALIAS = "alias/cleanroom"
 HMAC_SECRET_NAME = "cleanroom/hmac-key"  # noqa: S105  # a secret's name
@@ -48,6 +51,7 @@ class LocalEnvironment:
     topic_arn: str
     notifications_queue_url: str
     kms_key_arn: str
+    databrew_events_queue_url: str
 
     def as_env(self) -> dict[str, str]:
         """Return the environment variables of a pipeline that runs on this local AWS."""
@@ -65,6 +69,7 @@ class LocalEnvironment:
             "CLEANROOM_NOTIFICATIONS_QUEUE_URL": self.notifications_queue_url,
             "CLEANROOM_KMS_KEY_ARN": self.kms_key_arn,
             "CLEANROOM_DATABREW_ROLE_ARN": DATABREW_ROLE_ARN,
+            "CLEANROOM_DATABREW_EVENTS_QUEUE": self.databrew_events_queue_url,
             "CLEANROOM_GLUE_DATABASE": GLUE_DATABASE,
         }
 
@@ -85,7 +90,11 @@ def provision(endpoint: str, *, region: str = "us-east-1") -> LocalEnvironment:
     aws.glue_database()
     aws.secret_once(HMAC_SECRET_NAME, base64.b64encode(secrets.token_bytes(32)).decode())
     aws.sfmc_secret(endpoint)
-    return LocalEnvironment(endpoint, region, inbound_url, topic_arn, inbox_url, key_arn)
+    events_url, events_arn = aws.queue(DATABREW_EVENTS)
+    aws.databrew_events(events_arn)
+    return LocalEnvironment(
+        endpoint, region, inbound_url, topic_arn, inbox_url, key_arn, events_url
+    )
 
 
 class _Account:
@@ -93,7 +102,7 @@ class _Account:
 
     def __init__(self, clients: Clients, region: str) -> None:
         self._region = region
-        names = ("s3", "kms", "sqs", "dynamodb", "sns", "glue", "secretsmanager")
+        names = ("s3", "kms", "sqs", "dynamodb", "sns", "glue", "secretsmanager", "events")
         self._aws: dict[str, Any] = {name: clients.get(name, region) for name in names}
 
     def key(self) -> str:
@@ -167,6 +176,12 @@ class _Account:
         if not any(subscription["Endpoint"] == inbox_arn for subscription in known):
             sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=inbox_arn)
         return arn
+
+    def databrew_events(self, queue_arn: str) -> None:
+        pattern = {"source": ["aws.databrew"], "detail-type": [DATABREW_EVENT]}
+        self._aws["events"].put_rule(Name=DATABREW_EVENTS, EventPattern=json.dumps(pattern))
+        targets = [{"Id": DATABREW_EVENTS, "Arn": queue_arn}]
+        self._aws["events"].put_targets(Rule=DATABREW_EVENTS, Targets=targets)
 
     def glue_database(self) -> None:
         try:

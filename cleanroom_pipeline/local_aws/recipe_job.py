@@ -5,6 +5,7 @@ Here: what DataBrew's cluster would do. Not here: the run's states, or the engin
 
 import gzip
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -211,16 +212,17 @@ class RecipeJob:
         return files
 
     def _input_keys(self, bucket: str, key: str) -> list[str]:
-        if set(key) & set("<>{}"):
-            raise JobFailedError("The local AWS reads datasets without patterns in their key.")
-        if key and not key.endswith("/"):
+        if set(key) & set("{}") and "<" not in key:
+            raise JobFailedError("The local AWS reads datasets without parameters in their key.")
+        if key and not key.endswith("/") and "<" not in key:
             return [key]
+        pattern = key_pattern(key)
         pages = self._client("s3").get_paginator("list_objects_v2")
         found = [
             entry["Key"]
-            for page in pages.paginate(Bucket=bucket, Prefix=key)
+            for page in pages.paginate(Bucket=bucket, Prefix=key.partition("<")[0])
             for entry in page.get("Contents", [])
-            if not entry["Key"].endswith("/")
+            if not entry["Key"].endswith("/") and pattern.fullmatch(entry["Key"])
         ]
         if not found:
             raise JobFailedError(f"There is no file under s3://{bucket}/{key}.")
@@ -258,6 +260,19 @@ class RecipeJob:
             if error_code(error) != "EntityNotFoundException":
                 raise
             glue.create_table(DatabaseName=database, TableInput=table)
+
+
+def key_pattern(key: str) -> re.Pattern[str]:
+    """Return what a dataset's key matches, whole: `<...>` is a regular expression, `/` goes deeper.
+
+    https://docs.aws.amazon.com/databrew/latest/dg/datasets.multiple-files.html
+    """
+    parts = re.split(r"<(.*?)>", key)
+    expressions = [f"(?:{p})" if n % 2 else re.escape(p) for n, p in enumerate(parts)]
+    try:
+        return re.compile("".join(expressions) + (".*" if key.endswith("/") or not key else ""))
+    except re.error:
+        raise JobFailedError("The pattern in the dataset's key is no regular expression.") from None
 
 
 def source_format(dataset: Mapping[str, Any]) -> SourceFormat:

@@ -4,11 +4,12 @@ Here: what belongs together, and in which order it starts and stops. Not here: a
 """
 
 import logging
+import os
 import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,9 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from cleanroom_pipeline.local_aws import snapshot
-from cleanroom_pipeline.local_aws.admin import Admin
-from cleanroom_pipeline.local_aws.appflow import AppFlow, AppFlowDurations
+from cleanroom_pipeline.local_aws.admin import Admin, Scripts
+from cleanroom_pipeline.local_aws.appflow import AppFlow
+from cleanroom_pipeline.local_aws.appflow_executions import AppFlowDurations
 from cleanroom_pipeline.local_aws.application import (
     ADMIN_PREFIX,
     RESET_PATH,
@@ -33,10 +35,14 @@ from cleanroom_pipeline.local_aws.application import (
     is_loopback,
 )
 from cleanroom_pipeline.local_aws.background import Background
-from cleanroom_pipeline.local_aws.clients import Clients
+from cleanroom_pipeline.local_aws.calls import CALLS_VARIABLE, Calls
+from cleanroom_pipeline.local_aws.clients import ITSELF, Clients
 from cleanroom_pipeline.local_aws.clock import Clock
 from cleanroom_pipeline.local_aws.databrew import DataBrew
+from cleanroom_pipeline.local_aws.event_bus import publish_to_rules
+from cleanroom_pipeline.local_aws.faults import Faults
 from cleanroom_pipeline.local_aws.job_runs import DataBrewDurations
+from cleanroom_pipeline.local_aws.outcomes import Outcomes
 from cleanroom_pipeline.local_aws.recipe_job import RunRecipe, run_with_local_engine
 from cleanroom_pipeline.local_aws.services import Service
 from cleanroom_pipeline.local_aws.sources import Sources
@@ -44,6 +50,8 @@ from cleanroom_pipeline.local_aws.state_dir import StateDir
 from cleanroom_pipeline.local_aws.token_endpoint import TokenEndpoint, Tokens
 
 CHECKED_SERVICES = ("cleanrooms", "glue")
+STATE_MEMBERS = {"appflow": "status", "databrew": "state"}
+"""What each service calls the state of a run, in a script."""
 STOP_SECONDS = 5.0
 
 _one_per_process = threading.Lock()
@@ -64,7 +72,8 @@ class Durations:
 class LocalAws:
     """A running local AWS; a context manager that stops it. One per process: moto's state is.
 
-    With a `state_dir` it begins with the snapshot there and leaves one when it stops.
+    With a `state_dir` it begins with the snapshot there and leaves one when it stops. `outcomes`
+    (by service), `faults` and `calls` are what a test in this process scripts and looks at.
     """
 
     def __init__(
@@ -83,27 +92,48 @@ class LocalAws:
         self._background = Background()
         self._sources = Sources()
         self._tokens = Tokens(clock)
-        clients = Clients(self.endpoint)
+        self.faults = Faults()
+        named = os.environ.get(CALLS_VARIABLE)
+        self.calls = Calls(Path(named) if named else None)
+        # What the services do by themselves meets no fault, and is nobody's call.
+        clients = Clients(self.endpoint, ITSELF)
         self._appflow = AppFlow(
-            clients, clock, self._background, self._sources, self._tokens, durations.appflow
+            clients,
+            clock,
+            self._background,
+            self._sources,
+            self._tokens,
+            durations.appflow,
+            publish_to_rules,
         )
-        self._databrew = DataBrew(clients, clock, self._background, run_recipe, durations.databrew)
-        outcomes = {
-            "appflow": ("status", self._appflow.outcomes),
-            "databrew": ("state", self._databrew.outcomes),
+        self._databrew = DataBrew(
+            clients, clock, self._background, run_recipe, durations.databrew, publish_to_rules
+        )
+        self.outcomes: Mapping[str, Outcomes] = {
+            "appflow": self._appflow.outcomes,
+            "databrew": self._databrew.outcomes,
         }
+        token_endpoint = TokenEndpoint(clients, region, self._tokens)
+        by_member = {
+            name: (STATE_MEMBERS[name], outcomes) for name, outcomes in self.outcomes.items()
+        }
+        scripts = Scripts(by_member, self.faults, self.calls, token_endpoint)
         self._application = Application(
             DomainDispatcherApplication(create_backend_app),
             {
                 "appflow": Service("appflow", self._appflow.operations, in_moto=False),
-                "databrew": Service("databrew", self._databrew.operations),
+                "databrew": Service(
+                    "databrew", self._databrew.operations, in_moto=False, conforms=True
+                ),
                 **{name: Service(name) for name in CHECKED_SERVICES},
             },
             {
-                ADMIN_PREFIX: Admin(clock, self._background, self._sources, outcomes),
-                TOKEN_PATH: TokenEndpoint(clients, region, self._tokens),
+                ADMIN_PREFIX: Admin(clock, self._background, self._sources, scripts),
+                TOKEN_PATH: token_endpoint,
             },
             self._clear,
+            self.faults,
+            self.calls,
         )
         self._server = _serve(listener, self._application)
         self._exits = ExitStack()
@@ -208,6 +238,7 @@ class LocalAws:
         self._databrew.clear()
         self._background.wait_idle(STOP_SECONDS)
         self._sources.clear()
+        self.faults.clear()
         self._tokens.restore({})
         self._clock.set_offset(0.0)
 
@@ -216,6 +247,8 @@ class LocalAws:
             "moto": snapshot.moto_state(),
             "appflow": self._appflow.dump(),
             "databrew": self._databrew.dump(),
+            "outcomes": {name: outcomes.dump() for name, outcomes in self.outcomes.items()},
+            "faults": self.faults.dump(),
             "sources": self._sources.dump(),
             "tokens": self._tokens.dump(),
             "clock": self._clock.offset,
@@ -229,6 +262,9 @@ class LocalAws:
         snapshot.restore_moto_state(content["moto"])
         self._appflow.restore(content["appflow"])
         self._databrew.restore(content["databrew"])
+        for name, outcomes in self.outcomes.items():
+            outcomes.restore(content["outcomes"][name])
+        self.faults.restore(content["faults"])
         self._sources.restore(content["sources"])
         self._tokens.restore(content["tokens"])
         self._clock.set_offset(content["clock"])

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from cleanroom_pipeline.local_aws.http import Request, Response, WsgiApp, call, json_response
-from cleanroom_pipeline.local_aws.service_model import ServiceError, ServiceModel
+from cleanroom_pipeline.local_aws.service_model import ServiceError, ServiceModel, conform
 
 ACCOUNT = "123456789012"
 
@@ -32,12 +32,19 @@ class Service:
     """A service whose requests are checked against its model before anybody sees them.
 
     `operations` are ours and their answers are checked too; all others are moto's, if `in_moto`.
+    With `conforms`, what moto tells beyond the model is left out of our answers.
     """
 
     def __init__(
-        self, name: str, operations: Mapping[str, Operation] | None = None, *, in_moto: bool = True
+        self,
+        name: str,
+        operations: Mapping[str, Operation] | None = None,
+        *,
+        in_moto: bool = True,
+        conforms: bool = False,
     ) -> None:
         self.model = ServiceModel(name)
+        self._conforms = conforms
         self._operations = dict(operations or {})
         self._in_moto = in_moto
         unknown = set(self._operations) - set(self.model.model.operation_names)
@@ -66,6 +73,8 @@ class Service:
         result = handler(invoked)
         if isinstance(result, Response):
             return result
+        if self._conforms:
+            result = conform(operation.output_shape, result)
         status = int(operation.http.get("responseCode", 200))
         body = self.model.serialize(operation, result)
         return Response(status, body, (("Content-Type", "application/json"),))

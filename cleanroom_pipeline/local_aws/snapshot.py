@@ -27,7 +27,7 @@ from moto.core.base_backend import BackendDict, BaseBackend
 from moto.s3.models import s3_backends
 from moto.s3.utils import _VersionedKeyStore
 
-FORMAT = 2
+FORMAT = 3
 RLOCK = type(threading.RLock())
 LOCK = type(threading.Lock())
 

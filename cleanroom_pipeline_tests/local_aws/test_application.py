@@ -1,12 +1,19 @@
+import re
 import threading
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cleanroom_pipeline.local_aws import admin
 from cleanroom_pipeline.local_aws.application import Application, credential_scope
+from cleanroom_pipeline.local_aws.background import Background
+from cleanroom_pipeline.local_aws.calls import Calls
 from cleanroom_pipeline.local_aws.clients import Clients, error_code
+from cleanroom_pipeline.local_aws.clock import Clock
+from cleanroom_pipeline.local_aws.faults import Faults
 from cleanroom_pipeline.local_aws.server import HostRefusedError, LocalAws
+from cleanroom_pipeline.local_aws.sources import Sources
 from cleanroom_pipeline_tests.local_aws.conftest import NOON, REGION
 from cleanroom_pipeline_tests.local_aws.http_client import send
 
@@ -56,13 +63,38 @@ def test_the_clock_is_shown_and_turned(aws: LocalAws) -> None:
     assert send("GET", clock).content["offset"] == 0
 
 
+def documented_paths() -> set[tuple[str, str, int]]:
+    """Return the table of the admin endpoint: methods, names, how many parts follow each."""
+    found, path = set(), ""
+    for line in str(admin.__doc__).splitlines():
+        request = line.split("|")[1].strip() if line.startswith("| ") else ""
+        method, _, rest = request.partition(" ")
+        if not method.isupper():
+            continue
+        path = path if rest == "(the same)" else rest.removeprefix("/_local/")
+        name, *parts = re.sub(r"^(appflow|databrew|<service>)/", "", path).split("/<")
+        found.add((method, name, len(parts)))
+    return found
+
+
+def test_every_path_of_the_admin_endpoint_is_in_its_table() -> None:
+    scripts = admin.Scripts({}, Faults(), Calls(), token=None)
+    endpoint = admin.Admin(Clock(), Background(), Sources(), scripts)
+    assert documented_paths() == set(endpoint.handlers)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
         ("POST", "clock", {"advance": -1}, 400),
         ("POST", "clock", {"advance": "1"}, 400),
         ("POST", "clock", b"no json", 400),
-        ("PUT", "appflow/outcomes/x", {"status": "Lost"}, 400),
+        ("PUT", "appflow/outcomes/x", {"status": "Sucessful"}, 400),
+        ("PUT", "token/outcomes", b"[]", 400),
+        ("PUT", "faults", b"7", 400),
+        ("PUT", "faults", {"kind": "flood"}, 400),
+        ("PUT", "outcomes/x", {"state": "FAILED"}, 400),
+        ("DELETE", "outcomes", b"", 400),
         ("PUT", "databrew/outcomes/x", {"status": "FAILED"}, 400),
         ("PUT", "appflow/sources/x/y", b"no json", 400),
         ("PUT", "appflow/sources/x/y?pull=some", b"{}", 400),

@@ -193,8 +193,6 @@ def test_an_error_of_the_engine_fails_the_run_with_its_message(brewery: Brewery)
         ({"Outputs": [Brewery.output("AVRO")]}, "AVRO"),
         ({"Outputs": [Brewery.output("CSV", CompressionFormat="BZIP2")]}, "BZIP2"),
         ({"Outputs": [Brewery.output("CSV", PartitionColumns=["email"])]}, "partitions"),
-        ({"RecipeReference": {"Name": "people", "RecipeVersion": "9.0"}}, "DescribeRecipe"),
-        ({"DatasetName": "gone"}, "DescribeDataset"),
     ],
 )
 def test_what_can_t_be_done_fails_the_run_and_says_so(

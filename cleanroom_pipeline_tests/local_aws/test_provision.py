@@ -42,6 +42,7 @@ def test_the_environment_names_what_a_pipeline_needs(environment: LocalEnvironme
         "CLEANROOM_NOTIFICATIONS_QUEUE_URL",
         "CLEANROOM_KMS_KEY_ARN",
         "CLEANROOM_DATABREW_ROLE_ARN",
+        "CLEANROOM_DATABREW_EVENTS_QUEUE",
         "CLEANROOM_GLUE_DATABASE",
     }
     assert all(env.values())

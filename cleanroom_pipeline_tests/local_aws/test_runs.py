@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanroom_pipeline.local_aws.clock import Clock
-from cleanroom_pipeline.local_aws.job_runs import TERMINAL, DataBrewDurations, JobRun, next_state
+from cleanroom_pipeline.local_aws.job_runs import (
+    TERMINAL,
+    DataBrewDurations,
+    Following,
+    JobRun,
+    next_state,
+)
 from cleanroom_pipeline.local_aws.outcomes import Outcome, Outcomes
 from cleanroom_pipeline.local_aws.sources import Sources
 
@@ -23,7 +29,7 @@ def job_run(
 def test_a_run_starts_when_its_time_has_come() -> None:
     run = job_run("STARTING")
     assert next_state(run, 101.9, DURATIONS) is None
-    assert next_state(run, 102, DURATIONS) == ("RUNNING", 102, "")
+    assert next_state(run, 102, DURATIONS) == Following("RUNNING", 102)
 
 
 def test_a_run_succeeds_when_the_work_is_done_and_not_sooner_than_it_runs() -> None:
@@ -31,13 +37,13 @@ def test_a_run_succeeds_when_the_work_is_done_and_not_sooner_than_it_runs() -> N
     assert next_state(run, 200, DURATIONS) is None
     run.worked, run.worked_at = True, 101
     assert next_state(run, 102, DURATIONS) is None
-    assert next_state(run, 200, DURATIONS) == ("SUCCEEDED", 103, "")
+    assert next_state(run, 200, DURATIONS) == Following("SUCCEEDED", 103)
 
 
 def test_a_failure_of_the_work_is_the_run_s_message() -> None:
     run = job_run()
     run.worked, run.worked_at, run.failure = True, 150, "no such column"
-    assert next_state(run, 200, DURATIONS) == ("FAILED", 150, "no such column")
+    assert next_state(run, 200, DURATIONS) == Following("FAILED", 150, "no such column")
 
 
 def test_a_run_whose_work_goes_on_times_out() -> None:
@@ -45,8 +51,8 @@ def test_a_run_whose_work_goes_on_times_out() -> None:
     assert next_state(run, 219, DURATIONS) is None
     following = next_state(run, 220, DURATIONS)
     assert following is not None
-    assert following[:2] == ("TIMEOUT", 220)
-    assert "2 minutes" in following[2]
+    assert (following.state, following.at) == ("TIMEOUT", 220)
+    assert "2 minutes" in following.error
 
 
 def test_a_stopping_run_stops_once_its_work_has_ended() -> None:
@@ -54,14 +60,14 @@ def test_a_stopping_run_stops_once_its_work_has_ended() -> None:
     run.at_work = True
     assert next_state(run, 500, DURATIONS) is None
     run.at_work = False
-    assert next_state(run, 500, DURATIONS) == ("STOPPED", 101, "")
+    assert next_state(run, 500, DURATIONS) == Following("STOPPED", 101)
 
 
 @pytest.mark.parametrize("state", ["FAILED", "TIMEOUT", "STOPPED"])
 def test_a_scripted_end_comes_without_work(state: str) -> None:
     run = job_run(outcome=Outcome(state, "as told"))
     assert not run.needs_work
-    assert next_state(run, 103, DURATIONS) == (state, 103, "as told")
+    assert next_state(run, 103, DURATIONS) == Following(state, 103, "as told")
 
 
 @given(state=st.sampled_from(sorted(TERMINAL)), now=st.floats(0, 1e9))
@@ -81,11 +87,31 @@ def test_an_outcome_is_used_as_often_as_it_says_then_the_one_for_all() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    [{}, {"state": "GONE"}, {"state": "FAILED", "tmies": 1}, {"state": "FAILED", "times": "2"}],
+    [
+        {},
+        {"state": ""},
+        {"state": "FAILD"},
+        {"state": "failed"},
+        {"state": 7},
+        {"state": "FAILED", "tmies": 1},
+        {"state": "FAILED", "times": "2"},
+        {"state": "FAILED", "seconds": -1},
+        {"state": "FAILED", "after_polls": 1.5},
+        {"state": "FAILED", "vanish": "yes"},
+        {"state": "FAILED", "events": "twice"},
+    ],
 )
 def test_an_outcome_that_can_t_be_is_refused(spec: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"must be|Unknown|number"):
         Outcomes(frozenset({"FAILED"})).script("nightly", "state", spec)
+
+
+def test_a_script_may_leave_out_the_state_or_make_one_up() -> None:
+    outcomes = Outcomes(frozenset({"SUCCEEDED", "FAILED"}), "SUCCEEDED")
+    outcomes.script("slow", "state", {"seconds": 600})
+    outcomes.script("new", "state", {"state": "SOMETHING_NEW"})
+    assert outcomes.take("slow") == Outcome("SUCCEEDED", seconds=600)
+    assert outcomes.take("new") == Outcome("SOMETHING_NEW")
 
 
 def test_a_full_pull_gives_all_records_each_time() -> None:
