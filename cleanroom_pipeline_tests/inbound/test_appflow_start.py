@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from cleanroom_pipeline.aws.appflow import FlowExecution
 from cleanroom_pipeline.external_runs import StartRefusedError
@@ -92,6 +93,21 @@ def test_whoever_comes_after_a_crash_waits_for_the_one_execution(
     assert len(world.executions) == 1
     assert world.recorded
     assert world.recorded.external_id == "e1"
+
+
+@pytest.mark.parametrize("later", [SOON, LATE])
+def test_a_start_whose_answer_is_lost_on_the_way_is_found_again(
+    world: World, later: timedelta
+) -> None:
+    def lose(_execution: Execution) -> None:
+        raise ConnectionClosedError(endpoint_url="https://appflow")
+
+    world.appflow.on_start = lose
+    with pytest.raises(ConnectionClosedError):
+        world.start()
+    world.wait(later)
+    assert world.start() == "e1"
+    assert len(world.executions) == 1
 
 
 @pytest.mark.parametrize("place", PLACES)
