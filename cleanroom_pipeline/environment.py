@@ -19,7 +19,12 @@ NEEDED = (
     "CLEANROOM_DATABREW_ROLE_ARN",
 )
 # Shown where they are set; none of them is a credential.
-ALSO_SHOWN = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "CLEANROOM_ASSUME_ROLE_ARN")
+ALSO_SHOWN = (
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "CLEANROOM_ASSUME_ROLE_ARN",
+    "CLEANROOM_DATABREW_EVENTS_QUEUE",
+)
 
 
 class MissingEnvironmentError(LookupError):

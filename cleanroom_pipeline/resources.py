@@ -18,7 +18,7 @@ from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sns import SnsTopic
-from cleanroom_pipeline.aws.sqs import InboundQueue
+from cleanroom_pipeline.aws.sqs import EventQueue, InboundQueue
 from cleanroom_pipeline.inbound.sensors import InboundRoutes
 from cleanroom_pipeline.ledger import Ledger
 
@@ -66,6 +66,7 @@ def build_resources(
             role_arn=dg.EnvVar("CLEANROOM_DATABREW_ROLE_ARN"),
             kms_key_arn=kms_key_arn,
         ),
+        "databrew_events": EventQueue(session=session),
         "glue": GlueCatalog(session=session),
         "notifications": SnsTopic(session=session, topic_arn=dg.EnvVar("CLEANROOM_TOPIC_ARN")),
     }

@@ -33,6 +33,8 @@ CONFIG = Config(
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
+# For the few calls that must not be made twice, as their service takes no client token.
+SINGLE_ATTEMPT = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 # What a client is bound to when it is made; the key's id stands for its secret.
 BOUND_BY = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")
 ROLE_SESSION_NAME = "cleanroom-pipeline"
@@ -84,13 +86,20 @@ class AwsSession(dg.ConfigurableResource[Any]):
 
     def client(self, service: str) -> Any:
         """Return the one client of `service`; clients are safe to share between threads."""
+        return self._client(service, CONFIG)
+
+    def single_attempt_client(self, service: str) -> Any:
+        """Return the client of `service` that sends each request once, whatever comes of it."""
+        return self._client(service, SINGLE_ATTEMPT, "single attempt")
+
+    def _client(self, service: str, config: Config, kind: str = "") -> Any:
         bound = self._bound()
         with _lock:
-            if (service, *bound) not in _clients:
-                _clients[service, *bound] = self._session(bound).client(
-                    service, config=CONFIG, endpoint_url=self.endpoint_url or None
+            if (service, kind, *bound) not in _clients:
+                _clients[service, kind, *bound] = self._session(bound).client(
+                    service, config=config, endpoint_url=self.endpoint_url or None
                 )
-            return _clients[service, *bound]
+            return _clients[service, kind, *bound]
 
     def credentials(self) -> ReadOnlyCredentials | None:
         """Return the credentials that clients sign with now, for who is no boto3 client."""

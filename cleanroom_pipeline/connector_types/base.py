@@ -36,6 +36,8 @@ from cleanroom_pipeline.recipe.findings import Finding
 from cleanroom_pipeline.recipe.lineage import column_lineage
 from cleanroom_pipeline.recipe.operations.combining import second_inputs
 from cleanroom_pipeline.transform.assets import TransformSettings, build_transformed_table_asset
+from cleanroom_pipeline.transform.databrew_orphans import build_orphans_sensor
+from cleanroom_pipeline.transform.zero_rows import OnZeroRows
 
 
 def origin_comments(recipe: Recipe, inbound_columns: Sequence[str]) -> dict[str, str]:
@@ -76,6 +78,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
     recipe: FileName = "recipe.json"
     engine: Engine = Engine.LOCAL
     databrew: DataBrewJobSettings = DataBrewJobSettings()
+    on_zero_rows: OnZeroRows = "fail"
     sensor: SensorSettings = SensorSettings()
     owners: Sequence[str] = Field(default_factory=list)
     datasets: Sequence[DatasetSettings] = Field(default_factory=list)
@@ -168,8 +171,8 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                     format_choice=choice,
                     description=f"{about} After its recipe: {len(recipe.steps)} steps.",
                     owners=tuple(self.owners),
-                    max_capacity=self.databrew.max_capacity,
-                    timeout_minutes=self.databrew.timeout_minutes,
+                    databrew=self.databrew.for_ops(),
+                    on_zero_rows=self.on_zero_rows,
                     datasets={one.name: one.source() for one in self.datasets},
                 ),
                 self.engine,
@@ -204,4 +207,12 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
             interval_seconds=self.sensor.interval_seconds,
             default_status=dg.DefaultSensorStatus[self.sensor.default_status],
         )
-        return dg.Definitions(assets=assets, jobs=[batch_job], sensors=[sensor])
+        sensors = [sensor, *self.build_engine_sensors()]
+        return dg.Definitions(assets=assets, jobs=[batch_job], sensors=sensors)
+
+    def build_engine_sensors(self) -> list[dg.SensorDefinition]:
+        """Build what watches over the engine's runs; the local engine has none that outlive it."""
+        if self.engine is not Engine.DATABREW:
+            return []
+        status = dg.DefaultSensorStatus[self.sensor.default_status]
+        return [build_orphans_sensor(self.name, status)]

@@ -3,15 +3,17 @@
 Here: fields, their types, defaults and bounds. Not here: what is built from them.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
-from pydantic import AfterValidator, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from cleanroom_pipeline.catalog.table_input import Load
 from cleanroom_pipeline.connector_types.format_settings import FormatSettings
+from cleanroom_pipeline.transform.databrew_cost import PRICE_PER_NODE_HOUR, CostRule
 from cleanroom_pipeline.transform.datasets import DatasetSource, InboundDataset, TableDataset
 
 ConnectorName = Annotated[
@@ -136,11 +138,60 @@ class DatasetSettings(Settings):
         return InboundDataset(self.prefix or "", self.format.choice())
 
 
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+TAG_KEY = re.compile(r"[\w .:/=+@-]{1,128}")
+TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+RESERVED_TAGS = ("aws:", "cleanroom:")
+MOST_TAGS = 40
+
+
+def checked_tags(tags: Any) -> Any:
+    """Return tags that AWS takes; a template passes, as anywhere."""
+    if isinstance(tags, str):
+        return tags
+    if len(tags) > MOST_TAGS:
+        raise ValueError(f"has {len(tags)} tags; at most {MOST_TAGS}, as AWS takes 50 with ours")
+    for key, value in tags.items():
+        if str(key).lower().startswith(RESERVED_TAGS):
+            raise ValueError(f"the tag {key!r} begins with a word that is reserved")
+        if not TAG_KEY.fullmatch(str(key)) or not TAG_VALUE.fullmatch(str(value)):
+            raise ValueError(
+                f"the tag {key!r} is none that AWS takes: letters, digits, spaces and _.:/=+@-, "
+                "128 in a key and 256 in a value"
+            )
+    return tags
+
+
 class DataBrewJobSettings(Settings):
-    """Size and limit of a DataBrew job: nodes of 4 vCPU and 16 GB, minutes."""
+    """A DataBrew job: nodes of 4 vCPU and 16 GB, minutes, DataBrew's own retries, tags.
+
+    `keep_jobs`: how many jobs of earlier batches stay in DataBrew. `max_cost`: dollars, estimated
+    by `price_per_node_hour`, at which a run is stopped. `parity`: compare with the local engine.
+    """
 
     max_capacity: Annotated[int, bounded(2, 149)] = 5
     timeout_minutes: Annotated[int, bounded(1, 2880)] = 120
+    max_retries: Annotated[int, bounded(0, 10)] = 0
+    tags: Annotated[dict[str, str], AfterValidator(checked_tags)] = Field(default_factory=dict)
+    keep_jobs: Annotated[int, bounded(1, 1000)] = 20
+    price_per_node_hour: Annotated[float, bounded(0.01, 100)] = PRICE_PER_NODE_HOUR
+    max_cost: Annotated[float, bounded(0.01, 100_000)] | None = None
+    parity: bool = False
+
+    @model_validator(mode="after")
+    def a_minute_is_allowed(self) -> Self:
+        """Refuse a limit to costs that each run meets in its first minute."""
+        given = (self.max_capacity, self.price_per_node_hour, self.max_cost)
+        if not any(one is None or isinstance(one, str) for one in given):
+            minute = CostRule(self.max_capacity, self.price_per_node_hour).price(60)
+            if self.max_cost is not None and self.max_cost < minute:
+                told = f"{self.max_capacity} nodes cost ${minute:.2f} in their first minute"
+                refuse([(("max_cost",), told)])
+        return self
+
+    def for_ops(self) -> dict[str, Any]:
+        """Return the settings as the ops take them."""
+        return {**self.model_dump(exclude={"max_cost"}), "max_cost": self.max_cost or 0.0}
 
 
 class ScheduleSettings(Settings):

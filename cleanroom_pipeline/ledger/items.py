@@ -100,6 +100,7 @@ class ExternalRun:
     `external_id` is empty while it is only about to be started; `attempt` counts the starts that
     were meant to be different ones. `started_at` is when it was about to be started, and once it
     has its id, when it got it. `settled`: its end is known, and what it brought is recorded.
+    `seen_before` has the ids of the service's runs that were there before it was to be started.
     """
 
     kind: str
@@ -109,6 +110,7 @@ class ExternalRun:
     started_at: datetime
     attempt: int = 1
     settled: bool = False
+    seen_before: tuple[str, ...] = ()
 
 
 def object_sk(key: str, version_id: str) -> str:
@@ -269,6 +271,7 @@ def external_run_item(connector: str, run: ExternalRun) -> Item:
         "started_at": utc_text(run.started_at),
         "attempt": run.attempt,
         "settled": run.settled,
+        "seen_before": list(run.seen_before),
         "expires_at": expires_at(run.started_at, EXTERNAL_RUN_KEPT),
     }
 
@@ -284,6 +287,7 @@ def external_run_of(item: Mapping[str, Any]) -> ExternalRun:
         utc_moment(item["started_at"]),
         item.get("attempt", 1),
         item.get("settled", False),
+        tuple(item.get("seen_before", ())),
     )
 
 

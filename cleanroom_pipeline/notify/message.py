@@ -31,6 +31,7 @@ SAFE_ERRORS = frozenset(
     {
         "CipherError",
         "ConnectorProfileError",
+        "CostLimitError",
         "CredentialsError",
         "CutRefusedError",
         "EngineError",
@@ -56,10 +57,12 @@ SAFE_ERRORS = frozenset(
         "RunCanceledError",
         "RunDeadlineError",
         "RunFailedError",
+        "RunOutputError",
         "RunTimedOutError",
         "RunVanishedError",
         "SchemaMismatchError",
         "SecretError",
+        "StagingError",
         "StartRefusedError",
         "TableChangedError",
         "TokenAnswerError",
@@ -70,6 +73,7 @@ SAFE_ERRORS = frozenset(
         "UnknownStateError",
         "UnmappableTypeError",
         "UnmaskableValueError",
+        "ZeroRowsError",
         "UnreadableRecipeError",
         "UnversionedBucketError",
     }

@@ -17,7 +17,7 @@ from cleanroom_pipeline.recipe.files import FileFormat, InputFile
 from cleanroom_pipeline.recipe.language import Recipe
 from cleanroom_pipeline.recipe.output import OutputFile
 from cleanroom_pipeline.recipe.parity import Comparison, compare
-from cleanroom_pipeline.recipe.providers import SecretProvider
+from cleanroom_pipeline.recipe.providers import CipherProvider, SecretProvider
 
 
 def compare_with_files(
@@ -29,6 +29,7 @@ def compare_with_files(
     *,
     most: int,
     secrets: SecretProvider | None = None,
+    ciphers: CipherProvider | None = None,
     datasets: Mapping[str, Dataset] | None = None,
     settings: EngineSettings,
 ) -> Comparison:
@@ -43,6 +44,7 @@ def compare_with_files(
             input_format,
             Path(folder) / "ours",
             secrets=secrets,
+            ciphers=ciphers,
             datasets=datasets,
             settings=settings,
         )

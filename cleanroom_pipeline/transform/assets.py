@@ -32,6 +32,7 @@ from cleanroom_pipeline.transform.databrew import (
 from cleanroom_pipeline.transform.datasets import DatasetSource, fetch_datasets
 from cleanroom_pipeline.transform.local import transform_batch
 from cleanroom_pipeline.transform.metadata import transformed_metadata, write_id_of
+from cleanroom_pipeline.transform.zero_rows import OnZeroRows, check_rows
 
 LOCAL_POOL = "local_engine"
 
@@ -46,9 +47,10 @@ class TransformSettings:
     format_choice: FormatChoice
     description: str
     owners: tuple[str, ...]
-    max_capacity: int
-    timeout_minutes: int
+    databrew: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `DataBrewSettings` that the connector's YAML gives."""
     datasets: Mapping[str, DatasetSource] = field(default_factory=dict)
+    on_zero_rows: OnZeroRows = "fail"
 
 
 def build_transformed_table_asset(
@@ -95,6 +97,7 @@ def _on_local(
             write_id=write_id_of(context.run, context.retry_number),
             fetch=lambda folder: fetch_datasets(storage, glue, settings.datasets, folder),
         )
+        check_rows(connector, transformed.rows_in, transformed.rows_out, settings.on_zero_rows)
         write_transformed(storage, transformed)
         first = transformed.files[0]
         schema = read_footer(storage.range_reader(first.key), first.size).schema
@@ -115,8 +118,8 @@ def _on_databrew(
         recipe=settings.recipe_text,
         # Dagster refuses a null within a mapping; what is null is the default.
         format={n: v for n, v in asdict(settings.format_choice.options).items() if v is not None},
-        max_capacity=settings.max_capacity,
-        timeout_minutes=settings.timeout_minutes,
+        on_zero_rows=settings.on_zero_rows,
+        **settings.databrew,
     ).model_dump()
 
     @dg.graph_asset(

@@ -1,32 +1,26 @@
 """The ops that have DataBrew run a recipe: `start_databrew_run` and `wait_for_databrew_run`.
 
-Here: stage the batch's files, start or adopt a run, wait for it, take stock of what it wrote. Not
-here: DataBrew's calls (`aws.databrew`), names and states (`transform.databrew_requests`).
+Here: both as Dagster sees them: configuration, resources, cancelling, metadata. Not here: what they
+do (`transform.databrew_start`, `databrew_wait`, `databrew_outputs`, `databrew_pruning`, `parity`).
 """
 
-import tempfile
+import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 import dagster as dg
 
 from cleanroom_pipeline.aws.databrew import DataBrew, JobRun
+from cleanroom_pipeline.aws.message_encryption import MessageEncryption
 from cleanroom_pipeline.aws.s3 import S3Storage
-from cleanroom_pipeline.external_runs import ExternalRunError, wait_until_final
+from cleanroom_pipeline.aws.secrets_manager import Secrets
+from cleanroom_pipeline.aws.sqs import EventQueue
+from cleanroom_pipeline.cancellation import stopping_when_canceled
 from cleanroom_pipeline.ledger import ExternalRun, Ledger
-from cleanroom_pipeline.model import (
-    Engine,
-    Manifest,
-    TransformedBatch,
-    TransformedFile,
-    data_prefix,
-    staging_prefix,
-)
-from cleanroom_pipeline.parquet_footer import read_footer
+from cleanroom_pipeline.model import Engine, TransformedBatch, staging_prefix
 from cleanroom_pipeline.recipe import Recipe, parse_recipe
-from cleanroom_pipeline.recipe.engine import run_recipe
 from cleanroom_pipeline.recipe.files import FileFormat
 from cleanroom_pipeline.records import (
     InboundSummary,
@@ -34,96 +28,107 @@ from cleanroom_pipeline.records import (
     read_manifest,
     write_transformed,
 )
-from cleanroom_pipeline.transform.databrew_requests import (
-    ADOPTABLE_STATES,
-    JOB_RUN_STATES,
-    dataset_format,
-    job_name,
-    reads_as_they_are,
-    recipe_name,
+from cleanroom_pipeline.transform.databrew_cost import PRICE_PER_NODE_HOUR, CostRule
+from cleanroom_pipeline.transform.databrew_hints import HintedSleep
+from cleanroom_pipeline.transform.databrew_outputs import RunOutput, read_output
+from cleanroom_pipeline.transform.databrew_pruning import Pruner
+from cleanroom_pipeline.transform.databrew_requests import job_name, recipe_name
+from cleanroom_pipeline.transform.databrew_start import (
+    RUN_KIND,
+    Attempt,
+    JobLimits,
+    Starter,
+    Times,
+    attempt_at,
 )
-from cleanroom_pipeline.transform.local import downloaded
-from cleanroom_pipeline.transform.metadata import transformed_metadata, write_id_of
+from cleanroom_pipeline.transform.databrew_wait import Waiter
+from cleanroom_pipeline.transform.expected_columns import expected_columns
+from cleanroom_pipeline.transform.metadata import (
+    cost_metadata,
+    parity_metadata,
+    transformed_metadata,
+    write_id_of,
+)
+from cleanroom_pipeline.transform.parity import LocalEngine, compare_engines
+from cleanroom_pipeline.transform.zero_rows import OnZeroRows, check_rows
 
-RUN_KIND = "databrew"
 POOL = "databrew"
-LONGEST_PAUSE_SECONDS = 30.0
+KEPT_JOBS = 20
 
 
 class DataBrewSettings(dg.Config):
-    """What the two ops need to know of their connector; the asset fills it in."""
+    """What the two ops need to know of their connector; the asset fills it in.
+
+    `max_cost` 0 is no limit: Dagster refuses a null within a mapping.
+    """
 
     connector: str
     recipe: str
     format: dict[str, Any]
     max_capacity: int = 5
     timeout_minutes: int = 120
+    max_retries: int = 0
+    tags: dict[str, str] = {}  # noqa: RUF012  # pydantic copies it
+    keep_jobs: int = KEPT_JOBS
+    price_per_node_hour: float = PRICE_PER_NODE_HOUR
+    max_cost: float = 0.0
+    parity: bool = False
+    on_zero_rows: str = "fail"
 
     def parsed_recipe(self) -> Recipe:
         """Return the recipe, which was checked when the connector was loaded."""
         return parse_recipe(self.recipe, name=f"{self.connector}/recipe.json")
 
-    def file_format(self, summary: InboundSummary) -> FileFormat:
+    def file_format(self, kind: str) -> FileFormat:
         """Return how the batch's files are read; their kind was found when they came in."""
-        return FileFormat(**{**self.format, "kind": summary.kind})
+        return FileFormat(**{**self.format, "kind": kind})
+
+    def cost_rule(self) -> CostRule:
+        """Return what a run costs, and may cost."""
+        return CostRule(self.max_capacity, self.price_per_node_hour, self.max_cost or None)
+
+    def zero_rows(self) -> OnZeroRows:
+        """Return what is done with a table without rows."""
+        return "publish" if self.on_zero_rows == "publish" else "fail"
 
 
-def stage_batch(
-    storage: S3Storage, manifest: Manifest, file_format: FileFormat, summary: InboundSummary
-) -> tuple[str, FileFormat]:
-    """Put the batch where DataBrew finds it and nothing else; return the prefix and the format.
-
-    A dataset of DataBrew is a prefix or a pattern, neither of which can pin a version. Files that
-    it reads as we do are copied within S3; of others our own reader makes Parquet.
-    """
-    prefix = staging_prefix(manifest.connector, manifest.batch_id)
-    if not reads_as_they_are(
-        file_format, plain=summary.plain, uniform=summary.uniform, bad_rows=summary.bad_rows
-    ):
-        _stage_as_parquet(storage, manifest, file_format, prefix)
-        return prefix, FileFormat(kind="parquet")
-    for number, arrival in enumerate(manifest.files):
-        suffix = ".gz" if arrival.key.lower().endswith(".gz") else ""
-        storage.copy_inbound(arrival, f"{prefix}{number:06d}.{file_format.kind}{suffix}")
-    return prefix, file_format
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
-def _stage_as_parquet(
-    storage: S3Storage, manifest: Manifest, file_format: FileFormat, prefix: str
-) -> None:
-    with (
-        downloaded(storage, manifest) as files,
-        tempfile.TemporaryDirectory(prefix="cleanroom-staging-") as folder,
-    ):
-        as_it_is = Recipe("conversion", ())
-        for file in run_recipe(as_it_is, files, file_format, Path(folder)).files:
-            storage.upload(file.path, prefix + file.path.name)
+def attempt_of(context: dg.OpExecutionContext, connector: str) -> Attempt:
+    """Return who starts, as the ledger names it."""
+    root = context.run.root_run_id or context.run_id
+    write_id = write_id_of(context.run, context.retry_number)
+    return attempt_at(connector, context.partition_key, root, write_id)
 
 
-def adoptable_run(
-    databrew: DataBrew, ledger: Ledger, settings: DataBrewSettings, batch_id: str, root_run_id: str
-) -> JobRun | None:
-    """Return a run of this batch that need not be started again.
-
-    That is one that is going on, whoever started it, and one that this run's earlier attempt
-    started, unless it ended badly. DataBrew takes no client token, so this is how a start whose
-    answer was lost is found.
-    """
-    job = job_name(settings.connector, batch_id)
-    runs = databrew.runs(job)
-    going = next((run for run in runs if run.state in ADOPTABLE_STATES), None)
-    if going:
-        return going
-    recorded = ledger.external_run(settings.connector, RUN_KIND, batch_id)
-    if recorded is None or recorded.run_id != root_run_id:
-        return None
-    own = next((run for run in runs if run.run_id == recorded.external_id), None)
-    return own if own and own.state in JOB_RUN_STATES.good else None
+def starter_of(
+    config: DataBrewSettings,
+    storage: S3Storage,
+    databrew: DataBrew,
+    ledger: Ledger,
+    log: logging.Logger,
+) -> Starter:
+    """Return what starts the connector's runs."""
+    return Starter(
+        storage=storage,
+        databrew=databrew,
+        ledger=ledger,
+        connector=config.connector,
+        recipe=config.parsed_recipe(),
+        format_of=config.file_format,
+        limits=JobLimits(
+            config.max_capacity, config.timeout_minutes, config.max_retries, config.tags
+        ),
+        times=Times(_now, time.monotonic, time.sleep),
+        log=log,
+    )
 
 
 @dg.op(
     ins={"inbound_files": dg.In(dg.Nothing)},
-    out=dg.Out(str, description="DataBrew's id of the run."),
+    out=dg.Out(dict, description="DataBrew's id of the run, and the Dagster run that has it."),
     pool=POOL,
     retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL),
     tags={"kind": "databrew"},
@@ -134,53 +139,11 @@ def start_databrew_run(
     storage: S3Storage,
     databrew: DataBrew,
     ledger: Ledger,
-) -> str:
+) -> dict[str, str]:
     """Start a run of the batch's job, or adopt the one that is there already."""
-    batch_id, connector = context.partition_key, config.connector
-    root_run_id = context.run.root_run_id or context.run_id
-    adopted = adoptable_run(databrew, ledger, config, batch_id, root_run_id)
-    if adopted:
-        context.log.info("Adopted DataBrew run %s (%s).", adopted.run_id, adopted.state)
-        return adopted.run_id
-    manifest = read_manifest(storage, connector, batch_id)
-    summary = read_inbound_summary(storage, connector, batch_id)
-    recipe = config.parsed_recipe()
-    job, recipe_id = job_name(connector, batch_id), recipe_name(connector, recipe.sha256)
-    staged, file_format = stage_batch(storage, manifest, config.file_format(summary), summary)
-    databrew.put_dataset(job, storage.transformed_bucket, staged, dataset_format(file_format))
-    databrew.put_job(
-        job,
-        dataset=job,
-        recipe=recipe_id,
-        recipe_version=databrew.publish_recipe(recipe_id, recipe.to_api()),
-        bucket=storage.transformed_bucket,
-        prefix=data_prefix(connector, batch_id, write_id_of(context.run, context.retry_number)),
-        timeout_minutes=config.timeout_minutes,
-        max_capacity=config.max_capacity,
-    )
-    run_id = databrew.start(job)
-    ledger.record_external_run(
-        connector, ExternalRun(RUN_KIND, batch_id, run_id, root_run_id, datetime.now(UTC))
-    )
-    context.log.info("Started DataBrew run %s of job %s.", run_id, job)
-    return run_id
-
-
-def written_by(storage: S3Storage, run: JobRun) -> tuple[str, tuple[TransformedFile, ...]]:
-    """Return the folder that a run wrote its part files to, and the files.
-
-    DataBrew makes a folder under the job's prefix and names it itself; names are never guessed.
-    """
-    files = tuple(
-        file for file in storage.list_transformed(run.output_prefix) if "_part" in file.key
-    )
-    folders = {str(PurePosixPath(file.key).parent) + "/" for file in files}
-    if len(folders) != 1:
-        raise ExternalRunError(
-            f"DataBrew run {run.run_id} SUCCEEDED and left {len(folders)} folders with part files "
-            f"under s3://{storage.transformed_bucket}/{run.output_prefix}; there must be one."
-        )
-    return folders.pop(), files
+    starter = starter_of(config, storage, databrew, ledger, context.log)
+    run_id = starter.start_or_adopt(attempt_of(context, config.connector))
+    return {"run_id": run_id, "dagster_run_id": context.run_id}
 
 
 @dg.op(out=dg.Out(dg.Nothing), pool=POOL, tags={"kind": "databrew"})
@@ -189,53 +152,154 @@ def wait_for_databrew_run(
     config: DataBrewSettings,
     storage: S3Storage,
     databrew: DataBrew,
-    run_id: str,
+    databrew_events: EventQueue,
+    ledger: Ledger,
+    secrets: Secrets,
+    message_encryption: MessageEncryption,
+    started: dict[str, str],
 ) -> dg.Output[None]:
     """Wait until the run is over; anything but SUCCEEDED fails, with DataBrew's own message."""
     batch_id, connector = context.partition_key, config.connector
-    job = job_name(connector, batch_id)
-    try:
-        run = wait_until_final(
-            lambda: databrew.describe(job, run_id),
-            JOB_RUN_STATES,
-            deadline_seconds=60 * (config.timeout_minutes + 15),
-            longest_pause=LONGEST_PAUSE_SECONDS,
-            now=time.monotonic,
-            sleep=time.sleep,
-            on_change=lambda status: context.log.info("DataBrew run is %s.", status.state),
-        )
-    except dg.DagsterExecutionInterruptedError:
-        # A person's cancel stops the run; a redeploy's SIGTERM leaves it, to be adopted again.
-        record = context.instance.get_run_by_id(context.run_id)
-        if record and record.status is dg.DagsterRunStatus.CANCELING:
-            databrew.stop(job, run_id)
-        raise
-    if run.state not in JOB_RUN_STATES.good:
-        raise ExternalRunError(
-            f"DataBrew run {run_id} of job {job} ended as {run.state}. DataBrew says: "
-            f"{run.message or '(nothing)'}"
-        )
-    prefix, files = written_by(storage, run)
-    summary = read_inbound_summary(storage, connector, batch_id)
-    footers = [read_footer(storage.range_reader(file.key), file.size) for file in files]
+    run_id = started["run_id"]
+    if started["dagster_run_id"] != context.run_id:
+        # Run again from its failure: the run of that time may have ended badly, or be gone.
+        starter = starter_of(config, storage, databrew, ledger, context.log)
+        run_id = starter.start_or_adopt(attempt_of(context, connector))
+    waiter = _waiter(context, config, databrew, ledger, run_id)
+    waiter.times = Times(_now, time.monotonic, _hinted(context, databrew_events, waiter))
+    what = f"DataBrew run {run_id} of job {waiter.job}"
+    # A person's cancel stops the run; a redeploy's SIGTERM leaves it, to be adopted again.
+    with stopping_when_canceled(context, what, lambda: databrew.stop(waiter.job, waiter.run_id)):
+        run = waiter.wait()
+    local = LocalEngine(secrets, message_encryption)
+    metadata = take_stock(config, storage, batch_id, run, local, context.log)
+    tidy(config, storage, databrew, ledger, batch_id, context.log)
+    return dg.Output(None, metadata=dict(metadata))
+
+
+def take_stock(
+    config: DataBrewSettings,
+    storage: S3Storage,
+    batch_id: str,
+    run: JobRun,
+    local: LocalEngine,
+    log: logging.Logger,
+) -> Mapping[str, dg.MetadataValue]:
+    """Check what a run has written, leave the record of it for the next stage; return metadata.
+
+    Raises RunOutputError, or ZeroRowsError; nothing is recorded then.
+    """
+    summary = read_inbound_summary(storage, config.connector, batch_id)
     recipe = config.parsed_recipe()
-    transformed = TransformedBatch(
-        connector=connector,
+    output = read_output(storage, run, expected_columns(recipe, summary.columns))
+    check_rows(config.connector, summary.rows, output.rows, config.zero_rows())
+    transformed = _transformed(config, storage, batch_id, run, output, summary.rows)
+    metadata = {
+        **transformed_metadata(transformed, output.schema, recipe, summary.columns),
+        **cost_metadata(config.cost_rule(), run.execution_seconds),
+    }
+    if config.parity:
+        metadata |= _parity(config, storage, summary, transformed, local, log)
+    write_transformed(storage, transformed)
+    return metadata
+
+
+def _waiter(
+    context: dg.OpExecutionContext,
+    config: DataBrewSettings,
+    databrew: DataBrew,
+    ledger: Ledger,
+    run_id: str,
+) -> Waiter:
+    batch_id = context.partition_key
+
+    def record(successor: str) -> None:
+        root = context.run.root_run_id or context.run_id
+        ledger.record_external_run(
+            config.connector, ExternalRun(RUN_KIND, batch_id, successor, root, _now())
+        )
+
+    return Waiter(
+        databrew=databrew,
+        job=job_name(config.connector, batch_id),
+        run_id=run_id,
+        timeout_minutes=config.timeout_minutes,
+        max_retries=config.max_retries,
+        cost=config.cost_rule(),
+        times=Times(_now, time.monotonic, time.sleep),
+        log=context.log,
+        on_successor=record,
+    )
+
+
+def _hinted(context: dg.OpExecutionContext, events: EventQueue, waiter: Waiter) -> HintedSleep:
+    queue = events if events.url else None
+    return HintedSleep(queue, lambda: waiter.run_id, time.sleep, time.monotonic, _now, context.log)
+
+
+def _transformed(
+    config: DataBrewSettings,
+    storage: S3Storage,
+    batch_id: str,
+    run: JobRun,
+    output: RunOutput,
+    rows_in: int,
+) -> TransformedBatch:
+    return TransformedBatch(
+        connector=config.connector,
         batch_id=batch_id,
         engine=Engine.DATABREW,
         bucket=storage.transformed_bucket,
-        prefix=prefix,
-        files=files,
-        rows_in=summary.rows,
-        rows_out=sum(footer.rows for footer in footers),
-        recipe_sha256=recipe.sha256,
-        external_run_id=run_id,
+        prefix=output.prefix,
+        files=output.files,
+        rows_in=rows_in,
+        rows_out=output.rows,
+        recipe_sha256=config.parsed_recipe().sha256,
+        external_run_id=run.run_id,
     )
-    write_transformed(storage, transformed)
-    storage.delete_transformed(staging_prefix(connector, batch_id))
-    return dg.Output(
-        None,
-        metadata=dict(
-            transformed_metadata(transformed, footers[0].schema, recipe, summary.columns)
-        ),
-    )
+
+
+def _parity(
+    config: DataBrewSettings,
+    storage: S3Storage,
+    summary: InboundSummary,
+    transformed: TransformedBatch,
+    local: LocalEngine,
+    log: logging.Logger,
+) -> Mapping[str, dg.MetadataValue]:
+    """Return what a comparison of both engines tells; one that can't be made fails nothing."""
+    recipe = config.parsed_recipe()
+    manifest = read_manifest(storage, config.connector, transformed.batch_id)
+    file_format = config.file_format(summary.kind)
+    try:
+        parity = compare_engines(
+            storage, manifest, recipe, file_format, summary.columns, transformed.files, local
+        )
+    except Exception as error:  # noqa: BLE001 (whatever it is, the batch goes on; it is told)
+        log.warning("The engines can't be compared: %s.", type(error).__name__)
+        return {"parity": dg.MetadataValue.text(f"not compared: {type(error).__name__}")}
+    return parity_metadata(parity, recipe)
+
+
+def tidy(
+    config: DataBrewSettings,
+    storage: S3Storage,
+    databrew: DataBrew,
+    ledger: Ledger,
+    batch_id: str,
+    log: logging.Logger,
+) -> None:
+    """Drop what nobody needs any longer. The batch is done, whatever comes of that."""
+    try:
+        storage.delete_transformed(staging_prefix(config.connector, batch_id))
+    except Exception:
+        log.exception("The staged files stay; they go with the batch's job.")
+    Pruner(
+        databrew=databrew,
+        storage=storage,
+        ledger=ledger,
+        connector=config.connector,
+        keep=config.keep_jobs,
+        current_recipe=recipe_name(config.connector, config.parsed_recipe().sha256),
+        log=log,
+    ).prune(_now())

@@ -1,11 +1,14 @@
-"""Names and settings of what we make in DataBrew, and what its states mean to us.
+"""Names and settings of what we make in DataBrew, and which states it has.
 
-Here: pure functions from a batch to names and format options. Not here: calls, or waiting.
+Here: pure functions from a batch to names, tags and format options. Not here: calls, or waiting.
 """
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from cleanroom_pipeline.external_runs import States
+from cleanroom_pipeline.model import BATCH_ID
 from cleanroom_pipeline.recipe.files import FileFormat
 
 # botocore's DataBrew model, shape JobRunState; a test holds this against it.
@@ -16,6 +19,10 @@ JOB_RUN_STATES = States(
     bad=frozenset({"FAILED", "TIMEOUT", "STOPPED"}),
 )
 ADOPTABLE_STATES = frozenset({"STARTING", "RUNNING"})
+
+PARITY_SUFFIX = "-parity"
+CONNECTOR_TAG = "cleanroom:connector"
+BATCH_TAG = "cleanroom:batch"
 
 FORMATS: dict[str, str] = {"csv": "CSV", "jsonl": "JSON", "parquet": "PARQUET"}
 
@@ -28,6 +35,26 @@ def job_name(connector: str, batch_id: str) -> str:
 def recipe_name(connector: str, recipe_sha256: str) -> str:
     """Return the recipe's name: it tells the content, so that a published one never changes."""
     return f"{connector}-{recipe_sha256[:12]}"
+
+
+def batch_of_job(connector: str, name: str) -> str | None:
+    """Return the batch that a job, or a dataset, of a connector is for; None where it is none.
+
+    Those that were made to compare the engines are for none.
+    """
+    batch_id = name.removeprefix(f"{connector}-")
+    return batch_id if batch_id != name and BATCH_ID.fullmatch(batch_id) else None
+
+
+def is_recipe_of(connector: str, name: str) -> bool:
+    """Tell whether a recipe is one that we made for a connector."""
+    return bool(re.fullmatch(re.escape(connector) + "-[0-9a-f]{12}", name))
+
+
+def tags_of(connector: str, own: Mapping[str, str], batch_id: str | None = None) -> dict[str, str]:
+    """Return the tags of what we make: the connector's own, and what tells whose it is."""
+    batch = {BATCH_TAG: batch_id} if batch_id else {}
+    return {**own, CONNECTOR_TAG: connector, **batch}
 
 
 def reads_as_they_are(

@@ -11,6 +11,9 @@ import pyarrow as pa
 from cleanroom_pipeline.model import ROWS_IN_METADATA, Stage, TransformedBatch, asset_path
 from cleanroom_pipeline.recipe import Recipe
 from cleanroom_pipeline.recipe.lineage import ColumnOrigin, column_lineage
+from cleanroom_pipeline.recipe.parity import comparison_text
+from cleanroom_pipeline.transform.databrew_cost import CostRule
+from cleanroom_pipeline.transform.parity import Parity
 
 
 def write_id_of(run: dg.DagsterRun, retry_number: int) -> str:
@@ -62,3 +65,20 @@ def transformed_metadata(
     if transformed.external_run_id:
         metadata["databrew_run_id"] = dg.MetadataValue.text(transformed.external_run_id)
     return metadata
+
+
+def cost_metadata(cost: CostRule, seconds: int) -> Mapping[str, dg.MetadataValue]:
+    """Return what a DataBrew run of so many seconds cost, as far as that is known."""
+    return {
+        "node_hours": dg.MetadataValue.float(round(cost.node_hours(seconds), 4)),
+        "estimated_price_usd": dg.MetadataValue.float(round(cost.price(seconds), 4)),
+    }
+
+
+def parity_metadata(parity: Parity, recipe: Recipe) -> Mapping[str, dg.MetadataValue]:
+    """Return how the engines differ, by column; no cell of either."""
+    text = comparison_text(parity.found, recipe, parity.who, show=False)
+    return {
+        "parity": dg.MetadataValue.text("same" if parity.same else "different"),
+        "parity_report": dg.MetadataValue.md(f"```\n{text}\n```"),
+    }
