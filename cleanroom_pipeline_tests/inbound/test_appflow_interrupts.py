@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from cleanroom_pipeline.aws.appflow import AppFlow
-from cleanroom_pipeline.local_aws.appflow import AppFlowDurations
+from cleanroom_pipeline.local_aws.appflow_executions import AppFlowDurations
 from cleanroom_pipeline.local_aws.server import Durations, LocalAws
 from cleanroom_pipeline_tests.inbound.pull_desk import Desk, known_execution
 
