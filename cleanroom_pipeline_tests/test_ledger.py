@@ -303,6 +303,15 @@ def test_runs_are_unsettled_until_their_end_is_recorded_and_a_new_attempt_is_aga
     assert ledger.unsettled_runs("shop", "appflow", "flow ") == (anew,)
 
 
+def test_a_delivery_is_known_while_it_waits_and_once_it_is_taken(ledger: Ledger) -> None:
+    assert not ledger.has_delivery("shop", "e1")
+    ledger.record_delivery("shop", Delivery("e1", "in/", 0, AT))
+    assert ledger.has_delivery("shop", "e1")
+    ledger.record_empty("shop", (), ["e1"], ledger.head("shop"), reason="none", at=AT)
+    assert ledger.has_delivery("shop", "e1")
+    assert not ledger.has_delivery("other", "e1")
+
+
 def test_an_empty_delivery_is_recorded_together_with_what_people_are_told(ledger: Ledger) -> None:
     ledger.record_delivery("shop", Delivery("e1", "in/", 0, AT))
     notice = Notice("shop", "empty-1", AT, AT, "none", kind=NoticeKind.EMPTY)

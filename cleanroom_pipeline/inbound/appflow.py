@@ -149,6 +149,16 @@ def wait_for_appflow_run(
 ) -> None:
     """Wait until the execution is over; anything but Successful without put failures fails."""
 
+    reference, _ = pull_of(context, config.flow)
+    settle = partial(
+        ledger.settle_external_run, config.connector, RUN_KIND, reference, execution_id
+    )
+    # Of what was delivered AppFlow may know nothing any more: its flow may be gone.
+    if ledger.has_delivery(config.connector, execution_id):
+        settle()
+        context.log.info("Execution %s was delivered before.", execution_id)
+        return
+
     def cancel() -> None:
         cancel_execution(context, appflow, config.flow, execution_id)
 
@@ -158,8 +168,7 @@ def wait_for_appflow_run(
     if failure is None:
         deliver(ledger, config, execution)
     if is_settled(execution):
-        reference, _ = pull_of(context, config.flow)
-        ledger.settle_external_run(config.connector, RUN_KIND, reference, execution_id)
+        settle()
     if failure is not None:
         raise failure
     context.log.info(

@@ -58,6 +58,8 @@ class Starter:
         """
         for _ in range(MOST_LOOKS):
             recorded = self.ledger.external_run(pull.connector, RUN_KIND, pull.reference)
+            if recorded and self.ledger.has_delivery(pull.connector, recorded.external_id):
+                return recorded.external_id, "delivered before"
             step, why = self.look(pull, recorded)
             if recorded and step is Step.ATTACH:
                 return recorded.external_id, "found in the ledger"

@@ -113,6 +113,12 @@ class Ledger(ExternalRuns):
             Check((f"taken#{connector}", delivery_sk(delivery.execution_id)), ABSENT),
         )
 
+    def has_delivery(self, connector: str, execution_id: str) -> bool:
+        """Tell whether a pull was recorded as complete, in a batch by now or not."""
+        sk = delivery_sk(execution_id)
+        partitions = (f"pending#{connector}", f"taken#{connector}")
+        return any(self.table.get(pk, sk) is not None for pk in partitions)
+
     def record_taken(
         self, connector: str, batch_id: str, arrivals: Sequence[Arrival], *, at: datetime
     ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from cleanroom_pipeline.external_runs import LONGEST_QUOTE
 from cleanroom_pipeline.inbound.appflow_execution import EXECUTION_STATES
+from cleanroom_pipeline.inbound.appflow_start import RUN_KIND
+from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import CONNECTOR_TAG, SCHEDULED_TAG
 from cleanroom_pipeline_tests.inbound.appflow_stand_in import NEW_STATE, STATES, Execution
 from cleanroom_pipeline_tests.inbound.pull_desk import Desk, wait_graph
@@ -103,6 +105,32 @@ def test_a_pull_that_is_run_again_delivers_once(desk: Desk) -> None:
     desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
     assert desk.run().success
     assert desk.run().success
+    assert len(desk.appflow.executions) == len(desk.delivered) == 1
+
+
+def test_a_pull_that_was_delivered_is_known_also_when_its_flow_is_gone(desk: Desk) -> None:
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    assert desk.run().success
+    desk.execution.listed = False
+    desk.execution.started_at -= timedelta(days=1)
+    assert desk.run().success
+    assert desk.run(wait_graph).success
+    assert len(desk.appflow.executions) == len(desk.delivered) == 1
+
+
+def test_a_worker_that_ends_between_delivery_and_note_leaves_nothing_to_make_up_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_args: object) -> None:
+        raise OSError("the worker ends")
+
+    desk.appflow.on_start = lambda execution: setattr(execution, "state", "Successful")
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "settle_external_run", end)
+        assert not desk.run().success
+    assert [one.execution_id for one in desk.delivered] == ["e1"]
+    assert desk.run().success
+    assert desk.ledger.unsettled_runs("shop", RUN_KIND, "") == ()
     assert len(desk.appflow.executions) == len(desk.delivered) == 1
 
 

@@ -204,6 +204,17 @@ def test_an_execution_whose_state_nobody_knows_is_never_started_in_place_of(worl
     assert len(world.executions) == 1
 
 
+def test_what_was_delivered_is_not_started_again_whatever_appflow_still_knows(
+    world: World,
+) -> None:
+    world.start()
+    world.ledger.record_delivery("shop", Delivery("e1", "in/", 3, world.now()))
+    world.executions[0].listed, world.executions[0].state = False, "Successful"
+    world.wait(LATE)
+    assert world.start() == "e1"
+    assert len(world.executions) == 1
+
+
 def test_an_execution_that_is_not_listed_is_waited_for_at_first_and_given_up_later(
     world: World,
 ) -> None:
