@@ -172,15 +172,15 @@ class CheckedClient:
 
 
 class _Session(AwsSession):
-    _client: Any = PrivateAttr()
+    _stand_in: Any = PrivateAttr()
 
     def client(self, service: str) -> Any:
         assert service == "appflow"
-        return self._client
+        return self._stand_in
 
 
 def appflow_over(answer: Answers) -> AppFlow:
     """Return the resource over a client whose calls are answered here."""
     session = _Session(region="us-east-1")
-    session._client = CheckedClient(answer)
+    session._stand_in = CheckedClient(answer)
     return AppFlow(session=session)
