@@ -3,16 +3,53 @@
 Here: calls. Not here: what goes into a profile or a flow (`inbound.appflow_requests`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from botocore.exceptions import ClientError
 
 from cleanroom_pipeline.aws.session import AwsSession
 
 if TYPE_CHECKING:
     from types_boto3_appflow import AppflowClient
+
+
+class InUseError(RuntimeError):
+    """A flow or a connector profile is in use, and AppFlow does not change or delete it now."""
+
+
+class FlowRefusedError(RuntimeError):
+    """AppFlow does not take a flow as we define it. The message has AppFlow's own words."""
+
+
+REFUSALS = frozenset(
+    {
+        "AccessDeniedException",
+        "ConnectorAuthenticationException",
+        "ConnectorServerException",
+        "ResourceNotFoundException",
+        "ServiceQuotaExceededException",
+        "ValidationException",
+    }
+)
+"""Errors of CreateFlow and UpdateFlow that say something of the flow, or of what it needs."""
+
+
+@contextmanager
+def _refusals(flow: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code, request_id = error.response["Error"]["Code"], error.response["ResponseMetadata"]
+        if code not in REFUSALS:
+            raise
+        raise FlowRefusedError(
+            f"AppFlow refuses flow {flow} ({code}, request {request_id.get('RequestId', '?')}): "
+            f"{error.response['Error'].get('Message') or '(nothing)'}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +97,71 @@ class AppFlow(dg.ConfigurableResource[Any]):
             return "created"
         return "updated"
 
-    def ensure_flow(self, definition: Mapping[str, Any]) -> bool:
-        """Create the flow where it is missing; return whether it was."""
+    def delete_profile(self, profile: str) -> bool:
+        """Delete a connector profile; False where there is none. InUseError while one uses it."""
         try:
-            self.client.describe_flow(flowName=definition["flowName"])
+            self.client.delete_connector_profile(connectorProfileName=profile)
         except self.client.exceptions.ResourceNotFoundException:
-            self.client.create_flow(**definition)
-            return True
-        return False
+            return False
+        except self.client.exceptions.ConflictException as error:
+            raise InUseError(
+                f"Connector profile {profile} is in use by a flow, and stays. Delete those first."
+            ) from error
+        return True
+
+    def describe(self, flow: str) -> Mapping[str, Any] | None:
+        """Return what DescribeFlow says of a flow; None where there is none."""
+        try:
+            return self.client.describe_flow(flowName=flow)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+
+    def create(self, definition: Mapping[str, Any]) -> bool:
+        """Create a flow; False where one of that name is there. FlowRefusedError."""
+        try:
+            with _refusals(definition["flowName"]):
+                self.client.create_flow(**definition)
+        except self.client.exceptions.ConflictException:
+            return False
+        return True
+
+    def update(self, definition: Mapping[str, Any]) -> None:
+        """Replace a flow's definition; InUseError while it can't be changed. FlowRefusedError."""
+        try:
+            with _refusals(definition["flowName"]):
+                self.client.update_flow(**definition)
+        except self.client.exceptions.ConflictException as error:
+            raise InUseError(
+                f"Flow {definition['flowName']} is in use, and AppFlow does not change it now. Try "
+                "again once its execution has ended."
+            ) from error
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a flow, or change them."""
+        self.client.tag_resource(resourceArn=arn, tags=dict(tags))
+
+    def delete(self, flow: str) -> bool:
+        """Delete a flow; False where there is none. InUseError while it runs."""
+        try:
+            self.client.delete_flow(flowName=flow)
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        except self.client.exceptions.ConflictException as error:
+            raise InUseError(
+                f"Flow {flow} is running, and stays. Delete it once its execution has ended."
+            ) from error
+        return True
+
+    def flows(self) -> tuple[Mapping[str, Any], ...]:
+        """Return all flows of the account and region, as ListFlows lists them."""
+        found: list[Mapping[str, Any]] = []
+        page: dict[str, Any] = {}
+        while True:
+            answer = self.client.list_flows(**page)
+            found += answer.get("flows", [])
+            if not answer.get("nextToken"):
+                return tuple(found)
+            page = {"nextToken": answer["nextToken"]}
 
     def start(self, flow: str, client_token: str) -> str | None:
         """Start the flow, once per token, and return the execution id.

@@ -7,6 +7,8 @@ the connector's sensor takes them from here, as it does with a push.
 
 import time
 from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import dagster as dg
 import urllib3
@@ -18,30 +20,63 @@ from cleanroom_pipeline.external_runs import ExternalRunError, wait_until_final
 from cleanroom_pipeline.inbound.appflow_requests import (
     EXECUTION_STATES,
     NOT_LISTED,
-    create_flow_request,
     create_profile_request,
-    delivery_prefix,
     read_credentials,
     update_profile_request,
 )
+from cleanroom_pipeline.inbound.flow_definitions import (
+    MARKETING_CLOUD,
+    MARKETING_CLOUD_API,
+    FlowSpec,
+    delivery_prefix,
+    flow_definition,
+    of_day,
+    with_bucket,
+)
+from cleanroom_pipeline.inbound.flows import put_flow
 from cleanroom_pipeline.inbound.marketing_cloud import issue_token
+from cleanroom_pipeline.inbound.windows import day_of
 from cleanroom_pipeline.ledger import Delivery, ExternalRun, Ledger
 
 RUN_KIND = "appflow"
-PULL_JOB_SUFFIX = "__pull_job"
 LONGEST_PAUSE_SECONDS = 20.0
 
 
 class PullSettings(dg.Config):
-    """What the ops need to know of their connector; the job fills it in."""
+    """What the ops need to know of their connector; the job fills it in.
+
+    `definition` is the flow as CreateFlow takes it, but for the bucket; without it, all of a
+    Marketing Cloud object is pulled. `date_field` is the field by which a day can be asked for, and
+    `date_type` what AppFlow calls its type, where that is not the usual one.
+    """
 
     connector: str
-    secret: str
+    secret: str = ""
     profile: str
     flow: str
     entity: str
     prefix: str
     timeout_minutes: int = 60
+    definition: dict[str, Any] = {}  # noqa: RUF012 (Dagster makes a field of it)
+    date_field: str = ""
+    date_type: str = ""
+
+    def flow_of(self, day: str = "") -> dict[str, Any]:
+        """Return the flow that pulls a day, or all; the bucket is not in it."""
+        definition = self.definition or flow_definition(
+            FlowSpec(
+                name=self.flow,
+                connector=self.connector,
+                application=MARKETING_CLOUD,
+                api_version=MARKETING_CLOUD_API,
+                profile=self.profile,
+                entity=self.entity,
+                prefix=self.prefix,
+            )
+        )
+        if not day:
+            return definition
+        return of_day(definition, day_of(day), self.date_field, self.date_type)
 
 
 @dg.op(
@@ -79,22 +114,21 @@ def start_appflow_run(
     storage: S3Storage,
     appflow: AppFlow,
     ledger: Ledger,
+    day: str = "",
 ) -> str:
     """Start the flow with a token that a retry repeats, so that it starts once."""
-    created = appflow.ensure_flow(
-        create_flow_request(
-            config.flow, config.profile, config.entity, storage.inbound_bucket, config.prefix
-        )
-    )
-    if created:
-        context.log.info("Created flow %s.", config.flow)
+    wanted = with_bucket(config.flow_of(day), storage.inbound_bucket)
+    flow = wanted["flowName"]
+    done = put_flow(appflow, wanted)
+    if done.words:
+        context.log.info("%s", done.words)
     root_run_id = context.run.root_run_id or context.run_id
-    execution_id = appflow.start(config.flow, client_token=root_run_id)
+    execution_id = appflow.start(flow, client_token=client_token(root_run_id, flow))
     if execution_id is None:
-        running = [e for e in appflow.executions(config.flow) if e.state == "InProgress"]
+        running = [e for e in appflow.executions(flow) if e.state == "InProgress"]
         if not running:
             raise ExternalRunError(
-                f"AppFlow says that flow {config.flow} is running, and lists no execution that is."
+                f"AppFlow says that flow {flow} is running, and lists no execution that is."
             )
         execution_id = running[0].execution_id
         context.log.info("Adopted execution %s, which was running.", execution_id)
@@ -103,6 +137,14 @@ def start_appflow_run(
         ExternalRun(RUN_KIND, execution_id, execution_id, root_run_id, datetime.now(UTC)),
     )
     return execution_id
+
+
+def client_token(root_run_id: str, flow: str) -> str:
+    """Return what makes a start of a flow one start, however often it is asked for.
+
+    One for each flow: a run starts several. AppFlow takes 256 characters.
+    """
+    return str(uuid5(NAMESPACE_OID, f"{root_run_id} {flow}"))
 
 
 def execution_of(appflow: AppFlow, flow: str, execution_id: str) -> FlowExecution:
@@ -121,10 +163,13 @@ def wait_for_appflow_run(
     appflow: AppFlow,
     ledger: Ledger,
     execution_id: str,
+    day: str = "",
 ) -> None:
     """Wait until the execution is over; anything but Successful without put failures fails."""
+    pulled = config.flow_of(day)
+    flow = pulled["flowName"]
     execution = wait_until_final(
-        lambda: execution_of(appflow, config.flow, execution_id),
+        lambda: execution_of(appflow, flow, execution_id),
         EXECUTION_STATES,
         deadline_seconds=60 * config.timeout_minutes,
         longest_pause=LONGEST_PAUSE_SECONDS,
@@ -132,7 +177,7 @@ def wait_for_appflow_run(
         sleep=time.sleep,
         on_change=lambda status: context.log.info("Execution is %s.", status.state),
     )
-    what = f"Execution {execution_id} of flow {config.flow}"
+    what = f"Execution {execution_id} of flow {flow}"
     if execution.state not in EXECUTION_STATES.good:
         raise ExternalRunError(
             f"{what} ended as {execution.state}. AppFlow says: {execution.message or '(nothing)'}"
@@ -146,7 +191,7 @@ def wait_for_appflow_run(
         config.connector,
         Delivery(
             execution_id,
-            delivery_prefix(config.prefix, config.flow, execution_id),
+            delivery_prefix(pulled, execution_id),
             execution.records,
             datetime.now(UTC),
         ),
@@ -156,27 +201,4 @@ def wait_for_appflow_run(
         execution.records,
         execution.bytes_written,
         "" if execution.records else ": an empty delivery, which makes no batch",
-    )
-
-
-@dg.graph
-def pull_graph() -> None:
-    """Refresh, start, wait."""
-    wait_for_appflow_run(start_appflow_run(refresh_connector_token()))
-
-
-def build_pull_job(settings: PullSettings, tags: dict[str, str]) -> dg.JobDefinition:
-    """Build the job `<connector>__pull_job`."""
-    config = settings.model_dump()
-    return pull_graph.to_job(
-        name=settings.connector + PULL_JOB_SUFFIX,
-        description=f"Pulls {settings.entity} through AppFlow into s3 under {settings.prefix}.",
-        config={
-            "ops": {
-                op.name: {"config": config}
-                for op in (refresh_connector_token, start_appflow_run, wait_for_appflow_run)
-            }
-        },
-        tags=tags,
-        executor_def=dg.in_process_executor,
     )

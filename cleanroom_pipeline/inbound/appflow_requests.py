@@ -1,17 +1,15 @@
-"""What we ask of AppFlow and of Salesforce Marketing Cloud, and what AppFlow's states mean.
+"""What we ask of Salesforce Marketing Cloud, for its profile, and what AppFlow's states mean.
 
-Here: pure functions from settings to requests. Not here: calls, or waiting.
+Here: pure functions from settings to requests. Not here: calls, waiting, flows (`inbound.
+flow_definitions`).
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cleanroom_pipeline.external_runs import States
-
-CONNECTOR_LABEL = "SalesforceMarketingCloud"
-API_VERSION = "v1"
+from cleanroom_pipeline.inbound.flow_definitions import MARKETING_CLOUD
 
 # botocore's AppFlow model, shape ExecutionStatus; a test holds this against it. An execution that
 # was started a moment ago may not be listed yet.
@@ -138,50 +136,5 @@ def create_profile_request(
     return {
         **update_profile_request(profile, credentials, token),
         "connectorType": "CustomConnector",
-        "connectorLabel": CONNECTOR_LABEL,
+        "connectorLabel": MARKETING_CLOUD,
     }
-
-
-def create_flow_request(
-    flow: str, profile: str, entity: str, bucket: str, prefix: str
-) -> Mapping[str, Any]:
-    """Return the arguments of CreateFlow: all fields of one object, as JSON Lines, on demand.
-
-    Files land under `<prefix><flow>/<execution id>/`, so that a run's files are known by its id.
-    """
-    return {
-        "flowName": flow,
-        "triggerConfig": {"triggerType": "OnDemand"},
-        "sourceFlowConfig": {
-            "connectorType": "CustomConnector",
-            "apiVersion": API_VERSION,
-            "connectorProfileName": profile,
-            "sourceConnectorProperties": {"CustomConnector": {"entityName": entity}},
-        },
-        "destinationFlowConfigList": [
-            {
-                "connectorType": "S3",
-                "destinationConnectorProperties": {
-                    "S3": {
-                        "bucketName": bucket,
-                        "bucketPrefix": prefix.rstrip("/"),
-                        "s3OutputFormatConfig": {
-                            "fileType": "JSON",
-                            "prefixConfig": {
-                                "prefixType": "PATH",
-                                "pathPrefixHierarchy": ["EXECUTION_ID"],
-                            },
-                            "aggregationConfig": {"aggregationType": "SingleFile"},
-                            "preserveSourceDataTyping": False,
-                        },
-                    }
-                },
-            }
-        ],
-        "tasks": [{"taskType": "Map_all", "sourceFields": []}],
-    }
-
-
-def delivery_prefix(prefix: str, flow: str, execution_id: str) -> str:
-    """Return the prefix that an execution's files are under."""
-    return f"{prefix}{flow}/{execution_id}/"

@@ -30,6 +30,9 @@ SAFE_ERRORS = frozenset(
         "EnvelopeError",
         "ExternalRunError",
         "FileReadError",
+        "FlowRefusedError",
+        "ForeignFlowError",
+        "InUseError",
         "LedgerBusyError",
         "LedgerError",
         "ManifestError",
@@ -54,6 +57,7 @@ SAFE_ERRORS = frozenset(
         "UnmappableTypeError",
         "UnreadableRecipeError",
         "UnmaskableValueError",
+        "WindowError",
     }
 )
 

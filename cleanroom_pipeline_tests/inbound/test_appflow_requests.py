@@ -11,9 +11,7 @@ from cleanroom_pipeline.inbound.appflow_requests import (
     AccessToken,
     Credentials,
     CredentialsError,
-    create_flow_request,
     create_profile_request,
-    delivery_prefix,
     read_credentials,
     token_request,
     token_url,
@@ -33,8 +31,6 @@ def assert_valid(operation: str, request: Any) -> None:
 def test_requests_are_what_appflows_model_takes() -> None:
     assert_valid("UpdateConnectorProfile", update_profile_request("p", CREDENTIALS, TOKEN))
     assert_valid("CreateConnectorProfile", create_profile_request("p", CREDENTIALS, TOKEN))
-    flow = create_flow_request("flow", "p", "ClickEvent", "bucket", "inbound/clicks/")
-    assert_valid("CreateFlow", flow)
 
 
 def test_the_profile_points_at_the_rest_address_that_came_with_the_token() -> None:
@@ -75,7 +71,3 @@ def test_a_bad_secret_is_named_and_never_shown(secret: str) -> None:
 def test_no_repr_shows_a_credential_or_a_token() -> None:
     assert "sec" not in repr(CREDENTIALS)
     assert "token-value" not in repr(TOKEN)
-
-
-def test_files_of_an_execution_are_under_its_id() -> None:
-    assert delivery_prefix("inbound/clicks/", "flow", "e1") == "inbound/clicks/flow/e1/"

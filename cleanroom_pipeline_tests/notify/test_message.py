@@ -240,6 +240,7 @@ NOT_TOLD = {
     "ConnectorError": "the code location does not load",
     "OverlapError": "the code location does not load",
     "FileListError": "a completion policy handles it",
+    "LaunchError": "the command line's",
     "MessageError": "a tick handles it",
     "MissingEnvironmentError": "the command line's",
     "NotParquetError": "publishing handles it",
