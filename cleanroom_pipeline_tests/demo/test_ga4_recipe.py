@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -120,12 +119,10 @@ def run(files: dict[str, bytes], kind: Literal["parquet", "avro"], folder: Path)
 
 
 @pytest.fixture(scope="module", params=["parquet", "avro"])
-def table(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
+def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     delivered = deliver_ga4_day("", DAY, count=COUNT, seed=SEED, age=3, file_format=request.param)
     files = {file.key: file.body for file in delivered}
-    yield run(files, request.param, tmp_path_factory.mktemp("ga4"))
+    return run(files, request.param, tmp_path_factory.mktemp("ga4"))
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import cleanroom_pipeline
+from cleanroom_pipeline.connector_types.base import ConnectorBase
 from cleanroom_pipeline.connector_types.check import CONNECTOR_TYPES
 from cleanroom_pipeline.demo.click_events import click_events, to_json_lines
 from cleanroom_pipeline.demo.customers import (
@@ -63,7 +64,7 @@ def _recipe(connector: str) -> Recipe:
     """The recipe as the connector has it run: with the steps that its settings put first."""
     folder = CONNECTORS / connector
     document = yaml.safe_load((folder / "defs.yaml").read_text(encoding="utf-8"))
-    component = CONNECTOR_TYPES[document["type"]].resolve_from_yaml(
+    component: ConnectorBase = CONNECTOR_TYPES[document["type"]].resolve_from_yaml(
         yaml.safe_dump(document["attributes"]), scope={"env": lambda _name, default: default}
     )
     return component.read_recipe(folder)[0]

@@ -11,12 +11,12 @@ from botocore.validate import ParamValidator
 
 from cleanroom_pipeline.local_aws.service_model import ServiceModel
 
-MODEL = ServiceModel("appflow").model
+MODEL: Any = ServiceModel("appflow").model
 
 
 def assert_valid(operation: str, request: Any) -> None:
     """Fail unless the request is one that AppFlow's model takes, enumerations included."""
-    shape = MODEL.operation_model(operation).input_shape
+    shape: Any = MODEL.operation_model(operation).input_shape
     report = ParamValidator().validate(request, shape)
     assert not report.has_errors(), report.generate_report()
     _assert_enums(shape, request)

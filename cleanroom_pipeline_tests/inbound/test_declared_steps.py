@@ -58,9 +58,13 @@ def test_columns_keep_their_names_and_places(tmp_path: Path) -> None:
     assert (row["at"], row["seen"]) == ("2024-01-15 06:00:00.000", "2024-01-16 06:00:00.000")
 
 
-@given(
-    at=st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)), minutes=st.integers(-1080, 1080)
+TIMES = st.datetimes(
+    datetime(1971, 1, 1),  # noqa: DTZ001 - times without a zone are what is delivered
+    datetime(2100, 1, 1),  # noqa: DTZ001
 )
+
+
+@given(at=TIMES, minutes=st.integers(-1080, 1080))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_time_moves_by_the_offset_to_the_millisecond(
     at: datetime, minutes: int, tmp_path_factory: pytest.TempPathFactory

@@ -44,8 +44,10 @@ def test_what_aws_adds_to_a_flow_is_no_change() -> None:
         (
             "sourceFlowConfig.sourceConnectorProperties.CustomConnector.entityName",
             "OpenEvent",
-            "sourceFlowConfig.sourceConnectorProperties.CustomConnector.entityName: "
-            "'OpenEvent' -> 'ClickEvent'",
+            (
+                "sourceFlowConfig.sourceConnectorProperties.CustomConnector.entityName: "
+                "'OpenEvent' -> 'ClickEvent'"
+            ),
         ),
         (
             "sourceFlowConfig.incrementalPullConfig.datetimeTypeFieldName",
@@ -61,8 +63,10 @@ def test_what_aws_adds_to_a_flow_is_no_change() -> None:
         (
             f"{S3}.s3OutputFormatConfig.prefixConfig",
             None,
-            f"{S3}.s3OutputFormatConfig.prefixConfig: (none) -> {{'prefixType': 'PATH', "
-            "'pathPrefixHierarchy': ['EXECUTION_ID']}",
+            (
+                f"{S3}.s3OutputFormatConfig.prefixConfig: (none) -> {{'prefixType': 'PATH', "
+                "'pathPrefixHierarchy': ['EXECUTION_ID']}"
+            ),
         ),
         (
             f"{S3}.s3OutputFormatConfig.preserveSourceDataTyping",

@@ -17,10 +17,9 @@ from cleanroom_pipeline.inbound.flow_definitions import (
     of_day,
     with_bucket,
 )
-from cleanroom_pipeline.local_aws.service_model import ServiceModel
-from cleanroom_pipeline_tests.inbound.flow_models import assert_valid
+from cleanroom_pipeline_tests.inbound.flow_models import MODEL, assert_valid
 
-APPFLOW = ServiceModel("appflow").model
+APPFLOW = MODEL
 CLICKS = FlowSpec(
     name="clicks",
     connector="clicks",
