@@ -153,7 +153,17 @@ class FlowDesk:
             if one.definition is not None
         }
         declared = [feed.name for one in self.connectors for feed in one.feeds()]
-        return planned(wanted, described, self.appflow.flows(), declared, self.bucket)
+        return planned(wanted, described, self._listed(), declared, self.bucket)
+
+    def _listed(self) -> list[Mapping[str, Any]]:
+        """Return all flows to S3; those that are listed without tags are looked up one by one.
+
+        AppFlow's model has tags in both answers, and nothing says that a listing always has them.
+        """
+        to_s3 = [one for one in self.appflow.flows() if one["destinationConnectorType"] == "S3"]
+        return [
+            one if "tags" in one else self.appflow.describe(one["flowName"]) or one for one in to_s3
+        ]
 
     def apply(self, names: Sequence[str]) -> list[Planned]:
         """Create and update flows; return what was done, and what could not be.
@@ -179,7 +189,7 @@ class FlowDesk:
         feeds = {feed.name for one in self.connectors if one.name in names for feed in one.feeds()}
         owners = {*names, *feeds}
         found = []
-        for flow in self.appflow.flows():
+        for flow in self._listed():
             tags = flow.get("tags") or {}
             if tags.get(INBOUND_TAG) == self.bucket and tags.get(CONNECTOR_TAG) in owners:
                 found.append(flow["flowName"])

@@ -73,7 +73,8 @@ def launch(
     command = [
         str(Path(sys.executable).with_name("dagster")),
         *("job", "launch", "-w", "workspace.yaml", "-j", connector + PULL_JOB_SUFFIX),
-        *("--run-id", run_id, "--config-json", json.dumps(run_config)),
+        *("--run-id", run_id),
+        *(("--config-json", json.dumps(run_config)) if run_config else ()),
     ]
     done = subprocess.run(  # noqa: S603 (our own command: names and days were checked before)
         command, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner, Result
 
+from cleanroom_pipeline.aws.appflow import AppFlow
 from cleanroom_pipeline.cli import app
 from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.flows import Planned, Wanted, planned
@@ -29,6 +31,7 @@ from cleanroom_pipeline_tests.local_aws.marketing import profile_config
 
 FLOW = "sfmc_click_events"
 REGION = "us-east-1"
+PROJECT = Path(__file__).parents[1]
 WANTED = with_bucket(flow_definition(CLICKS), "bucket")
 
 
@@ -210,6 +213,21 @@ def test_a_flow_of_nobody_is_an_orphan_that_can_be_deleted_and_one_without_tags_
 
 
 @pytest.mark.usefixtures("pipeline")
+def test_tags_that_a_listing_leaves_out_are_looked_up(
+    server: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("appflow", "apply")
+    whole = AppFlow.flows
+
+    def without_tags(appflow: AppFlow) -> tuple[Mapping[str, Any], ...]:
+        return tuple({k: v for k, v in one.items() if k != "tags"} for one in whole(appflow))
+
+    monkeypatch.setattr(AppFlow, "flows", without_tags)
+    assert f"deleted    {FLOW}  (flow)" in run("appflow", "delete", FLOW, "--yes").stdout
+    assert appflow(server).list_flows()["flows"] == []
+
+
+@pytest.mark.usefixtures("pipeline")
 def test_a_flow_whose_profile_is_missing_is_told_with_appflows_words(server: LocalAws) -> None:
     appflow(server).delete_connector_profile(connectorProfileName=FLOW)
     result = run("appflow", "apply")
@@ -321,6 +339,23 @@ def test_a_run_that_was_deleted_is_told() -> None:
     instance: Any = Statuses(STARTED)
     with pytest.raises(LaunchError, match="was it deleted"):
         wait_for_run(instance, "r1", lambda _seconds: None)
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("pipeline")
+def test_a_pull_that_is_asked_for_is_in_dagsters_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.chdir(PROJECT)
+    result = run("pull", FLOW)
+    assert result.exit_code == 0, result.stderr
+    with dg.DagsterInstance.get() as instance:
+        (queued,) = instance.get_runs()
+    assert result.stdout == f"Asked for run {queued.run_id}.\n"
+    assert queued.job_name == f"{FLOW}__pull_job"
+    assert queued.status is dg.DagsterRunStatus.QUEUED
 
 
 @pytest.fixture

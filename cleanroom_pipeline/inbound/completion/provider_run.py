@@ -34,6 +34,18 @@ class ProviderRun(PolicyDefaults):
 
     name: str = "provider_run"
 
+    def by_hand(self, look: Look, reason: str) -> Whole | None:
+        """Return all that is pending; of pulls of days, the earliest day, as a batch is of one."""
+        days = {arrival: _day(arrival.key) for arrival in look.data}
+        day = min(filter(None, days.values()), default=None)
+        if day is None:
+            return PolicyDefaults.by_hand(self, look, reason)
+        files = tuple(sorted(arrival for arrival in look.data if days[arrival] == day))
+        deliveries = tuple(
+            one.execution_id for one in look.deliveries if _day(one.prefix.rstrip("/") + "/") == day
+        )
+        return Whole(files, reason, deliveries=deliveries, day=day)
+
     def decide(self, look: Look) -> Decision:
         """Decide by the deliveries that ended, in the order in which they did."""
         if not look.data and not look.deliveries:

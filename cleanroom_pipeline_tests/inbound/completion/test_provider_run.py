@@ -44,6 +44,21 @@ def test_the_batch_of_an_execution_that_was_asked_for_all_is_of_no_day(prefix: s
     assert whole(POLICY.decide(seen)).day is None
 
 
+def test_a_person_cuts_the_earliest_day_of_pulls_of_days() -> None:
+    later, earlier = "in/day=2026-10-02/f/e2/a", "in/day=2026-10-01/f/e1/a"
+    ended = [CompleteDelivery(f"e{n}", f"in/day=2026-10-0{n}/f/e{n}/", 9) for n in (1, 2)]
+    seen = look(POLICY, arrival(later), arrival(earlier), deliveries=ended)
+    done = POLICY.by_hand(seen, "now")
+    assert done
+    assert (keys(done), done.day, done.deliveries) == ([earlier], "2026-10-01", ("e1",))
+
+
+def test_a_person_cuts_all_of_pulls_of_all() -> None:
+    done = POLICY.by_hand(look(POLICY, arrival("in/f/e2/a"), arrival("in/f/e1/a")), "now")
+    assert done
+    assert (keys(done), done.day) == (["in/f/e1/a", "in/f/e2/a"], None)
+
+
 def test_files_of_an_execution_that_has_not_ended_wait() -> None:
     decision = POLICY.decide(look(POLICY, arrival("in/flow/e2/a")))
     assert "belong to no execution" in waiting(decision).reason
