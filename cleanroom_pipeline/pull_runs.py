@@ -18,7 +18,7 @@ import dagster as dg
 from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.definitions import connector_tree
 from cleanroom_pipeline.inbound.pulls import PULL_JOB_SUFFIX, asked_for
-from cleanroom_pipeline.inbound.windows import WindowError
+from cleanroom_pipeline.inbound.windows import Days, WindowError
 from cleanroom_pipeline.status import UnknownConnectorError
 
 POLL_SECONDS = 1.0
@@ -28,12 +28,13 @@ class LaunchError(RuntimeError):
     """Dagster did not take the request for a run. The message is Dagster's."""
 
 
-def run_config_of(
+def run_configs_of(
     connector: AppFlowPullConnector, objects: tuple[str, ...], first: str, end: str
-) -> dict[str, Any]:
-    """Return the run config of a pull; {} where nothing is asked for but a pull.
+) -> list[dict[str, Any]]:
+    """Return the run config of each run that is needed; {} where nothing is asked for but a pull.
 
-    `objects` are Marketing Cloud objects, entities or feeds. WindowError says what can't be asked.
+    One run pulls so many days, and no more. `objects` are Marketing Cloud objects, entities or
+    feeds. WindowError says what can't be asked.
     """
     feeds = connector.feeds()
     names = {name: feed.name for feed in feeds for name in (feed.what, feed.name)}
@@ -45,8 +46,12 @@ def run_config_of(
     asked_for([feed.feed_pull() for feed in feeds], chosen, first, end)
     if len(feeds) == 1:
         chosen = []
-    asked = {"objects": chosen, "first": first, "end": end}
-    return {name: value for name, value in asked.items() if value}
+    stretches = [("", "")]
+    if first:
+        parts = Days.read(first, end).parts()
+        stretches = [(part.first.isoformat(), part.end.isoformat()) for part in parts]
+    asked = [{"objects": chosen, "first": first, "end": end} for first, end in stretches]
+    return [{name: value for name, value in one.items() if value} for one in asked]
 
 
 def pull_connector(name: str) -> AppFlowPullConnector:

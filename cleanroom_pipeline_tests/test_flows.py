@@ -21,7 +21,7 @@ from cleanroom_pipeline.inbound.windows import WindowError
 from cleanroom_pipeline.local_aws.clients import Clients
 from cleanroom_pipeline.local_aws.provision import LocalEnvironment, provision
 from cleanroom_pipeline.local_aws.server import LocalAws
-from cleanroom_pipeline.pull_runs import LaunchError, run_config_of, wait_for_run
+from cleanroom_pipeline.pull_runs import LaunchError, run_configs_of, wait_for_run
 from cleanroom_pipeline.resources import build_resources
 from cleanroom_pipeline_tests.connector_types.test_appflow_doc import component
 from cleanroom_pipeline_tests.inbound.flow_models import as_described
@@ -250,16 +250,23 @@ def daily() -> AppFlowPullConnector:
 
 
 def test_a_pull_is_asked_for_as_on_its_schedule_or_for_days() -> None:
-    assert run_config_of(daily(), (), "", "") == {}
+    assert run_configs_of(daily(), (), "", "") == [{}]
     days = {"first": "2026-10-01", "end": "2026-11-01"}
-    assert run_config_of(daily(), (), **days) == days
-    assert run_config_of(daily(), ("SentEvent",), **days) == days
+    assert run_configs_of(daily(), (), **days) == [days]
+    assert run_configs_of(daily(), ("SentEvent",), **days) == [days]
+
+
+def test_more_days_than_one_run_pulls_are_asked_for_in_parts() -> None:
+    assert run_configs_of(daily(), (), "2026-10-01", "2026-12-02") == [
+        {"first": "2026-10-01", "end": "2026-11-01"},
+        {"first": "2026-11-01", "end": "2026-12-02"},
+    ]
 
 
 @pytest.mark.parametrize("name", ["ClickEvent", "sfmc_click_event"])
 def test_one_of_several_objects_is_named_as_marketing_cloud_or_as_we_do(name: str) -> None:
-    asked = run_config_of(component("sfmc"), (name,), "", "")
-    assert asked == {"objects": ["sfmc_click_event"]}
+    asked = run_configs_of(component("sfmc"), (name,), "", "")
+    assert asked == [{"objects": ["sfmc_click_event"]}]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +282,7 @@ def test_what_can_not_be_pulled_is_refused_before_a_run_is_asked_for(
     connector: str, objects: tuple[str, ...], first: str, end: str, told: str
 ) -> None:
     with pytest.raises(WindowError, match=told):
-        run_config_of(component(connector), objects, first, end)
+        run_configs_of(component(connector), objects, first, end)
 
 
 @pytest.mark.usefixtures("pipeline")

@@ -5,7 +5,7 @@ Here: the command. Not here: what it does (`pull_runs`).
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,26 +35,42 @@ def pull(
     if not os.environ.get("DAGSTER_HOME"):
         fail("DAGSTER_HOME is not set, so no daemon would see the run.")
     from cleanroom_pipeline.inbound.windows import WindowError
-    from cleanroom_pipeline.pull_runs import LaunchError, launch, pull_connector, run_config_of
+    from cleanroom_pipeline.pull_runs import LaunchError, pull_connector, run_configs_of
     from cleanroom_pipeline.status import UnknownConnectorError
 
     if bool(first) != bool(end):
         fail("--from and --to go together.")
     try:
-        config = run_config_of(pull_connector(connector), tuple(objects or ()), first, end)
-        run_id = launch(connector, config, Path.cwd(), os.environ)
+        configs = run_configs_of(pull_connector(connector), tuple(objects or ()), first, end)
+        run_ids = [ask_for(connector, config) for config in configs]
     except (UnknownConnectorError, WindowError) as error:
         fail(str(error))
     except LaunchError as error:
         fail(str(error), code=1)
-    typer.echo(f"Asked for run {run_id}.")
     if wait:
-        import dagster as dg
-
-        from cleanroom_pipeline.pull_runs import wait_for_run
-
-        with dg.DagsterInstance.get() as instance:
-            went_well = wait_for_run(instance, run_id)
-        typer.echo("It went well." if went_well else "It failed: look at the run in Dagster.")
-        if not went_well:
+        ends = [went_well(run_id) for run_id in run_ids]
+        if not all(ends):
             raise typer.Exit(1)
+
+
+def ask_for(connector: str, config: dict[str, Any]) -> str:
+    """Ask for one run, and say so; return its id."""
+    from cleanroom_pipeline.pull_runs import launch
+
+    run_id = launch(connector, config, Path.cwd(), os.environ)
+    first, end = config.get("first"), config.get("end")
+    days = f", for days from {first} on and before {end}" if first else ""
+    typer.echo(f"Asked for run {run_id}{days}.")
+    return run_id
+
+
+def went_well(run_id: str) -> bool:
+    """Wait for a run, and say how it ended."""
+    import dagster as dg
+
+    from cleanroom_pipeline.pull_runs import wait_for_run
+
+    with dg.DagsterInstance.get() as instance:
+        well = wait_for_run(instance, run_id)
+    typer.echo(f"Run {run_id} " + ("went well." if well else "failed: look at it in Dagster."))
+    return well

@@ -7,7 +7,7 @@ Here: fields, which go together, and what they choose. Not here: what is built f
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field as PydanticField
@@ -33,7 +33,7 @@ from cleanroom_pipeline.inbound.flow_definitions import (
     FieldFilter,
     connector_type_of,
 )
-from cleanroom_pipeline.inbound.windows import MOST_DAYS, WindowError, day_of
+from cleanroom_pipeline.inbound.windows import MOST_OVERLAP, WindowError, day_of
 
 GOOGLE_ANALYTICS = "GoogleAnalytics4"
 API_VERSIONS: Mapping[str, str] = {
@@ -56,6 +56,7 @@ NO_SOURCES = frozenset(
     }
 )
 UNIVERSAL_ANALYTICS = "googleanalytics"
+MINUTE = timedelta(minutes=1)
 CLOSE = 0.85
 
 # https://docs.aws.amazon.com/appflow/latest/userguide/connectors-salesforce-marketing-cloud.html
@@ -145,7 +146,7 @@ class PullModeSettings(Settings):
     mode: Literal["full", "incremental"] = "full"
     field: Word | None = None
     date_type: Word | None = None
-    overlap_minutes: Annotated[int, bounded(0, MOST_DAYS * 24 * 60)] | None = None
+    overlap_minutes: Annotated[int, bounded(0, MOST_OVERLAP / MINUTE)] | None = None
     start: str | None = None
     key: Sequence[Column] = ()
 

@@ -21,7 +21,13 @@ from cleanroom_pipeline.inbound.appflow import (
     start_appflow_run,
     wait_for_appflow_run,
 )
-from cleanroom_pipeline.inbound.windows import Days, WindowError, days_to_pull
+from cleanroom_pipeline.inbound.windows import (
+    MOST_DAYS,
+    Days,
+    WindowError,
+    asked_until,
+    days_to_pull,
+)
 from cleanroom_pipeline.ledger import Ledger
 from cleanroom_pipeline.model import utc_moment, utc_text
 
@@ -57,20 +63,23 @@ class FeedPull:
     plan: PlanSettings
 
 
-def planned_days(
-    plan: PlanSettings, last_end: datetime | None, now: datetime
-) -> Sequence[date] | None:
-    """Return the days to pull, the earliest first; None where all is pulled in one.
+def planned_days(plan: PlanSettings, last_end: datetime | None, now: datetime) -> Days | None:
+    """Return the days to pull; None where all is pulled in one.
 
-    Raises WindowError for what is no stretch of days.
+    Raises WindowError for what is no stretch of days, and for more than one pull may ask for.
     """
     if not plan.incremental:
         return None
     if plan.first or plan.end:
-        return Days.read(plan.first, plan.end).each()
+        days = Days.read(plan.first, plan.end)
+        if len(days.parts()) > 1:
+            raise WindowError(
+                f"From {days.first} to {days.end} are more than {MOST_DAYS} days, which is more "
+                "than one pull may ask for. `cleanroom pull` asks for them in parts."
+            )
+        return days
     start = date.fromisoformat(plan.start) if plan.start else None
-    overlap = timedelta(minutes=plan.overlap_minutes)
-    return days_to_pull(last_end, start, overlap, now).each()
+    return days_to_pull(last_end, start, timedelta(minutes=plan.overlap_minutes), now)
 
 
 @dg.op(
@@ -93,12 +102,12 @@ def plan_pull(
     if days is None:
         yield dg.DynamicOutput("", mapping_key=ALL, output_name=DAYS_OUTPUT)
         return
-    context.log.info("%d days, from %s to %s.", len(days), days[0], days[-1])
-    for day in days:
+    context.log.info("Days from %s on and before %s.", days.first, days.end)
+    for day in days.each():
         key = f"day_{day:%Y_%m_%d}"
         yield dg.DynamicOutput(day.isoformat(), mapping_key=key, output_name=DAYS_OUTPUT)
     if not config.first:
-        yield dg.Output(utc_text(now), UNTIL_OUTPUT)
+        yield dg.Output(utc_text(asked_until(days, now)), UNTIL_OUTPUT)
 
 
 @dg.op(
@@ -126,11 +135,11 @@ def delete_day_flow(
     description="Note up to when was asked, now that all of it was delivered.",
 )
 def record_pull(
-    context: dg.OpExecutionContext, config: PlanSettings, ledger: Ledger, asked_until: str
+    context: dg.OpExecutionContext, config: PlanSettings, ledger: Ledger, until: str
 ) -> None:
     """Write it once; it runs only where every day went well, and so never passes over one."""
-    ledger.record_pull(config.connector, utc_moment(asked_until), run_id=context.run_id)
-    context.log.info("The next pull goes on from %s.", asked_until)
+    ledger.record_pull(config.connector, utc_moment(until), run_id=context.run_id)
+    context.log.info("The next pull goes on from %s.", until)
 
 
 def full_graph(*, refresh: bool) -> dg.GraphDefinition:
@@ -155,7 +164,7 @@ def _feed_graph(name: str) -> dg.GraphDefinition:
     @dg.graph(name=name, ins={"refreshed": dg.GraphIn()})
     def feed(refreshed: Any) -> None:
         days, until = plan_pull.tag({PRIORITY: "2"})(refreshed)
-        record_pull(asked_until=until, pulled=days.map(pull_day).collect())
+        record_pull(until=until, pulled=days.map(pull_day).collect())
 
     return feed
 

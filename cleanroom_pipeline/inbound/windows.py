@@ -15,12 +15,15 @@ from typing import Self
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 A_DAY = timedelta(days=1)
-MOST_DAYS = 400
-"""As many days as one pull may ask for: each is an execution of AppFlow's."""
+MOST_DAYS = 31
+"""As many days as one pull may ask for: their executions all run at once, behind one token."""
+
+MOST_OVERLAP = timedelta(days=14)
+"""Less than half of that, so that pulls which make up for a long pause get on."""
 
 
 class WindowError(ValueError):
-    """A stretch of time is none, or is too long. The message says what is taken."""
+    """A stretch of time is none, or can't be asked for. The message says what is taken."""
 
 
 def day_of(text: str) -> date:
@@ -44,11 +47,6 @@ class Days:
     def __post_init__(self) -> None:
         if self.first >= self.end:
             raise WindowError(f"No day is from {self.first} on and before {self.end}.")
-        if (self.end - self.first).days > MOST_DAYS:
-            raise WindowError(
-                f"From {self.first} to {self.end} are more than {MOST_DAYS} days, which is more "
-                "than one pull may ask for. Ask for them in parts."
-            )
 
     @classmethod
     def read(cls, first: str, end: str) -> Self:
@@ -60,24 +58,33 @@ class Days:
         count = (self.end - self.first).days
         return [self.first + number * A_DAY for number in range(count)]
 
+    def parts(self) -> "Sequence[Days]":
+        """Return them in parts of as many days as one pull may ask for, the earliest first."""
+        size = timedelta(days=MOST_DAYS)
+        firsts = self.each()[::MOST_DAYS]
+        return [Days(first, min(first + size, self.end)) for first in firsts]
+
 
 def days_to_pull(
     last_end: datetime | None, start: date | None, overlap: timedelta, now: datetime
 ) -> Days:
-    """Return the days of a pull that begins `now`, up to the day that has begun.
+    """Return the days of a pull that begins `now`, up to the day that has begun, if that many fit.
 
     `last_end` is up to when the last whole pull asked; what is less than `overlap` older may have
-    changed, or come late, and is asked for again: so a pull makes up for a long pause. Where
-    nothing was pulled yet, the first day is `start`, or else the one that `overlap` leads back to.
-
-    Raises WindowError for more days than one pull may ask for.
+    changed, or come late, and is asked for again: so pulls make up for a long pause. Where nothing
+    was pulled yet, the first day is `start`, or else the one that `overlap` leads back to.
     """
     today = now.astimezone(UTC).date()
     if last_end is None:
         first = start if start is not None else (now - overlap).astimezone(UTC).date()
     else:
         first = (last_end - overlap).astimezone(UTC).date()
-    return Days(min(first, today), today + A_DAY)
+    return Days(min(first, today), today + A_DAY).parts()[0]
+
+
+def asked_until(days: Days, now: datetime) -> datetime:
+    """Return up to when a pull that begins `now` has asked, where it asks for these days."""
+    return min(now.astimezone(UTC), datetime.combine(days.end, time(), UTC))
 
 
 def milliseconds(day: date) -> int:

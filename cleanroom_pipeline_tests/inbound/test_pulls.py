@@ -281,6 +281,27 @@ def test_no_object_with_a_date_field_can_not_be_asked_for_days() -> None:
         asked_for([feed("a"), feed("b")], [], "2026-01-01", "2026-01-02")
 
 
+def test_more_days_than_one_pull_may_ask_for_are_refused() -> None:
+    plan = PlanSettings(connector="a", incremental=True, first="2026-01-01", end="2026-02-02")
+    with pytest.raises(WindowError, match="`cleanroom pull` asks for them in parts"):
+        planned_days(plan, None, datetime.now(UTC))
+
+
+def test_a_pull_after_a_long_pause_goes_as_far_as_one_may_and_the_next_goes_on(
+    service: Service, ledger: Ledger
+) -> None:
+    start = today() - timedelta(days=40)
+    pulled = feed("shop", days=True, start=start.isoformat())
+    assert run(service, ledger, pulled).success
+    assert len(service.pulled) == 31
+    assert ledger.last_pull("shop") == datetime.combine(
+        start + timedelta(days=31), datetime.min.time(), UTC
+    )
+    assert run(service, ledger, pulled).success
+    days = {one["tags"]["cleanroom:day"] for one in service.pulled}
+    assert days == {(start + timedelta(days=n)).isoformat() for n in range(41)}
+
+
 def test_a_full_pull_has_no_days() -> None:
     assert planned_days(PlanSettings(connector="a"), None, datetime.now(UTC)) is None
 

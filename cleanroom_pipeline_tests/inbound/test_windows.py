@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from cleanroom_pipeline.inbound.windows import (
     MOST_DAYS,
+    MOST_OVERLAP,
     Days,
     WindowError,
+    asked_until,
     day_of,
     days_to_pull,
     milliseconds,
@@ -43,11 +45,32 @@ def test_no_days_are_refused(first: str, end: str) -> None:
         Days.read(first, end)
 
 
-def test_more_days_than_one_pull_may_ask_for_are_refused() -> None:
-    first = date(2026, 1, 1)
-    assert len(Days(first, first + MOST_DAYS * DAY).each()) == MOST_DAYS
-    with pytest.raises(WindowError, match="Ask for them in parts"):
-        Days(first, first + (MOST_DAYS + 1) * DAY)
+@given(count=st.integers(1, 500))
+def test_parts_are_all_days_each_once_and_none_is_too_long(count: int) -> None:
+    days = Days(date(2026, 1, 1), date(2026, 1, 1) + count * DAY)
+    parts = [part.each() for part in days.parts()]
+    assert [day for part in parts for day in part] == list(days.each())
+    assert all(1 <= len(part) <= MOST_DAYS for part in parts)
+    assert len(parts) == -(-count // MOST_DAYS)
+
+
+@given(
+    pause=st.timedeltas(timedelta(), timedelta(days=900)),
+    overlap=st.timedeltas(timedelta(), MOST_OVERLAP),
+)
+def test_pulls_after_a_long_pause_get_to_today_and_leave_no_day_out(
+    pause: timedelta, overlap: timedelta
+) -> None:
+    end, asked = NOON - pause, set[date]()
+    for _ in range(70):
+        days = days_to_pull(end, None, overlap, NOON)
+        asked |= set(days.each())
+        end = asked_until(days, NOON)
+        if end == NOON:
+            break
+    first = (NOON - pause).date()
+    assert end == NOON
+    assert asked >= {first + n * DAY for n in range((NOON.date() - first).days + 1)}
 
 
 @pytest.mark.parametrize(
@@ -57,9 +80,10 @@ def test_more_days_than_one_pull_may_ask_for_are_refused() -> None:
         pytest.param(NOON - 2 * HOUR, None, HOUR, date(2026, 10, 7), id="earlier today"),
         pytest.param(NOON - 5 * DAY, None, HOUR, date(2026, 10, 2), id="a pause of five days"),
         pytest.param(NOON - DAY, date(2026, 1, 1), HOUR, date(2026, 10, 6), id="start has passed"),
-        pytest.param(None, date(2026, 9, 1), HOUR, date(2026, 9, 1), id="the first pull ever"),
+        pytest.param(None, date(2026, 9, 9), HOUR, date(2026, 9, 9), id="the first pull ever"),
         pytest.param(None, None, 3 * DAY, date(2026, 10, 4), id="the first, with no start"),
         pytest.param(None, date(2027, 1, 1), HOUR, date(2026, 10, 7), id="a start to come"),
+        pytest.param(NOON - 6 * DAY, None, 0 * HOUR, date(2026, 10, 1), id="no overlap"),
         pytest.param(NOON + 2 * DAY, None, HOUR, date(2026, 10, 7), id="a clock that went wrong"),
     ],
 )  # fmt: skip
@@ -80,7 +104,7 @@ def test_pulls_one_after_another_ask_for_every_moment_after_the_first(
     for before, now in pairwise(ordered):
         days = days_to_pull(before, None, overlap, now).each()
         assert days[0] <= (before - overlap).date() or before > now
-        assert days[-1] == now.date()
+        assert days[-1] == now.date() or len(days) == MOST_DAYS
         assert list(days) == [days[0] + n * DAY for n in range(len(days))]
 
 
