@@ -372,26 +372,43 @@ def resources(pipeline: LocalEnvironment) -> Iterator[Any]:
         yield bound
 
 
-def test_several_objects_are_pulled_behind_one_token(server: LocalAws, resources: Any) -> None:
-    several = component("sfmc")
-    for name, count in (("ClickEvent", 3), ("OpenEvent", 2)):
-        lines = "".join(f'{{"ID": "{n}"}}\n' for n in range(count)).encode()
-        url = f"{server.endpoint}/_local/appflow/sources/SalesforceMarketingCloud/{name}"
-        assert send("PUT", url, lines).status == 200
-    pulls = [feed.feed_pull() for feed in several.feeds()]
-    job = build_pull_job("sfmc", pulls, refresh=True, tags={})
+def fill(server: LocalAws, entity: str, count: int) -> None:
+    """Give Marketing Cloud so many records of an object."""
+    lines = "".join(f'{{"ID": "{n}"}}\n' for n in range(count)).encode()
+    url = f"{server.endpoint}/_local/appflow/sources/SalesforceMarketingCloud/{entity}"
+    assert send("PUT", url, lines).status == 200
+
+
+def delivered(connector: AppFlowPullConnector, resources: Any) -> dict[str, list[tuple[int, str]]]:
+    """Run the pull job of a connector; return records and prefix of each feed's deliveries."""
+    feeds = connector.feeds()
+    pulls = [feed.feed_pull() for feed in feeds]
+    job = build_pull_job(connector.name, pulls, refresh=True, tags={})
     names = ("appflow", "ledger", "storage", "secrets")
     hardcoded = dg.ResourceDefinition.hardcoded_resource
     bound = {name: hardcoded(getattr(resources, name)) for name in names}
     assert job.execute_in_process(resources=bound).success
-    delivered = {
+    return {
         feed.name: [(d.records, d.prefix) for d in resources.ledger.pending(feed.name).deliveries]
-        for feed in several.feeds()
+        for feed in feeds
     }
-    assert [records for found in delivered.values() for records, _ in found] == [3, 2, 0]
-    ((_, prefix),) = delivered["sfmc_click_event"]
+
+
+def test_one_object_is_pulled_with_a_new_token(server: LocalAws, resources: Any) -> None:
+    fill(server, "ClickEvent", 3)
+    (((records, prefix),),) = delivered(component("sfmc_clicks"), resources).values()
+    assert records == 3
+    assert prefix.startswith("inbound/sfmc_clicks/sfmc_clicks/")
+    assert len(resources.storage.list_inbound_page(prefix).objects) == 1
+
+
+def test_several_objects_are_pulled_behind_one_token(server: LocalAws, resources: Any) -> None:
+    fill(server, "ClickEvent", 3)
+    fill(server, "OpenEvent", 2)
+    found = delivered(component("sfmc"), resources)
+    assert [records for one in found.values() for records, _ in one] == [3, 2, 0]
+    ((_, prefix),) = found["sfmc_click_event"]
     assert prefix.startswith("inbound/sfmc/click_event/sfmc_click_event/")
-    keys = [one.key for one in resources.storage.list_inbound_page(prefix).objects]
-    assert len(keys) == 1
+    assert len(resources.storage.list_inbound_page(prefix).objects) == 1
     profiles = appflow(server).describe_connector_profiles()["connectorProfileDetails"]
     assert {one["connectorProfileName"] for one in profiles} == {FLOW, "sfmc"}

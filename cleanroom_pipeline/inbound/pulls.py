@@ -147,7 +147,7 @@ def full_graph(*, refresh: bool) -> dg.GraphDefinition:
 
     @dg.graph(name="pull_graph")
     def refreshed_pull() -> None:
-        wait_for_appflow_run(start_appflow_run(refresh_connector_token()))
+        wait_for_appflow_run(start_appflow_run(refreshed=refresh_connector_token()))
 
     @dg.graph(name="pull_graph")
     def plain_pull() -> None:
@@ -159,11 +159,13 @@ def full_graph(*, refresh: bool) -> dg.GraphDefinition:
 def _feed_graph(name: str) -> dg.GraphDefinition:
     def pull_day(day: Any) -> Any:
         execution_id = start_appflow_run.tag({PRIORITY: "1"})(day=day)
-        return delete_day_flow(day=day, waited=wait_for_appflow_run(execution_id, day=day))
+        return delete_day_flow(
+            day=day, waited=wait_for_appflow_run(execution_id=execution_id, day=day)
+        )
 
     @dg.graph(name=name, ins={"refreshed": dg.GraphIn()})
     def feed(refreshed: Any) -> None:
-        days, until = plan_pull.tag({PRIORITY: "2"})(refreshed)
+        days, until = plan_pull.tag({PRIORITY: "2"})(refreshed=refreshed)
         record_pull(until=until, pulled=days.map(pull_day).collect())
 
     return feed
@@ -181,7 +183,7 @@ def planned_graph(connector: str, feeds: Sequence[str], *, refresh: bool) -> dg.
     def several() -> None:
         ready = refresh_connector_token() if refresh else begin_pull()
         for graph in graphs:
-            graph(ready)
+            graph(refreshed=ready)
 
     return several
 
