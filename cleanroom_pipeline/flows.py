@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from cleanroom_pipeline.aws.appflow import AppFlow, FlowRefusedError, InUseError
+from cleanroom_pipeline.aws.appflow import AppFlow, AppFlowInUseError, FlowRefusedError
 from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.definitions import connector_tree
 from cleanroom_pipeline.inbound.flow_changes import Change
@@ -175,7 +175,7 @@ class FlowDesk:
     def _applied(self, wanted: Wanted) -> Planned:
         try:
             done = put_flow(self.appflow, wanted.definition or {})
-        except (FlowRefusedError, ForeignFlowError, InUseError) as error:
+        except (FlowRefusedError, ForeignFlowError, AppFlowInUseError) as error:
             return Planned(wanted.flow, FAILED, note=str(error))
         if done.changes is None:
             return Planned(wanted.flow, CREATE)
@@ -212,7 +212,7 @@ class FlowDesk:
         delete = self.appflow.delete if kind == "flow" else self.appflow.delete_profile
         try:
             was_there = delete(name)
-        except InUseError as error:
+        except AppFlowInUseError as error:
             return Planned(name, FAILED, note=str(error))
         return Planned(name, "deleted" if was_there else "not there", note=kind)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_appflow import AppflowClient
 
 
-class InUseError(RuntimeError):
+class AppFlowInUseError(RuntimeError):
     """A flow or a connector profile is in use, and AppFlow does not change or delete it now."""
 
 
@@ -98,13 +98,13 @@ class AppFlow(dg.ConfigurableResource[Any]):
         return "updated"
 
     def delete_profile(self, profile: str) -> bool:
-        """Delete a connector profile; False where there is none. InUseError while one uses it."""
+        """Delete a connector profile; False if there is none. AppFlowInUseError if it is used."""
         try:
             self.client.delete_connector_profile(connectorProfileName=profile)
         except self.client.exceptions.ResourceNotFoundException:
             return False
         except self.client.exceptions.ConflictException as error:
-            raise InUseError(
+            raise AppFlowInUseError(
                 f"Connector profile {profile} is in use by a flow, and stays. Delete those first."
             ) from error
         return True
@@ -126,28 +126,28 @@ class AppFlow(dg.ConfigurableResource[Any]):
         return True
 
     def update(self, definition: Mapping[str, Any]) -> None:
-        """Replace a flow's definition; InUseError while it can't be changed. FlowRefusedError."""
+        """Replace a flow's definition; AppFlowInUseError while it can't be. FlowRefusedError."""
         try:
             with _refusals(definition["flowName"]):
                 self.client.update_flow(**definition)
         except self.client.exceptions.ConflictException as error:
-            raise InUseError(
+            raise AppFlowInUseError(
                 f"Flow {definition['flowName']} is in use, and AppFlow does not change it now. Try "
                 "again once its execution has ended."
             ) from error
 
-    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a flow, or change them."""
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a flow."""
         self.client.tag_resource(resourceArn=arn, tags=dict(tags))
 
     def delete(self, flow: str) -> bool:
-        """Delete a flow; False where there is none. InUseError while it runs."""
+        """Delete a flow; False where there is none. AppFlowInUseError while it runs."""
         try:
             self.client.delete_flow(flowName=flow)
         except self.client.exceptions.ResourceNotFoundException:
             return False
         except self.client.exceptions.ConflictException as error:
-            raise InUseError(
+            raise AppFlowInUseError(
                 f"Flow {flow} is running, and stays. Delete it once its execution has ended."
             ) from error
         return True

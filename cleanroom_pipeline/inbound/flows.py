@@ -28,8 +28,8 @@ class Flows(Protocol):
     def update(self, definition: Mapping[str, Any]) -> None:
         """Replace a flow's definition."""
 
-    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a flow."""
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def put_flow(appflow: Flows, wanted: Mapping[str, Any]) -> Done:
     """Create the flow, update it where it differs, or leave it alone; say which.
 
     A flow without our tag was made by an earlier version, or by a person, under the very name that
-    this connector's has: it is taken over, and tagged. Raises ForeignFlowError, and InUseError
-    where it differs and AppFlow does not let it be changed.
+    this connector's has: it is taken over, and tagged. Raises ForeignFlowError, and
+    AppFlowInUseError where it differs and AppFlow does not let it be changed.
     """
     name = wanted["flowName"]
     described = appflow.describe(name)
@@ -78,5 +78,5 @@ def put_flow(appflow: Flows, wanted: Mapping[str, Any]) -> Done:
     if any(not change.path.startswith("tags.") for change in changes):
         appflow.update(update_of(wanted))
     if any(change.path.startswith("tags.") for change in changes):
-        appflow.tag(described["flowArn"], wanted["tags"])
+        appflow.put_tags(described["flowArn"], wanted["tags"])
     return Done(name, changes)

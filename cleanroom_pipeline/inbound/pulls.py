@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from cleanroom_pipeline.aws.appflow import AppFlow, InUseError
+from cleanroom_pipeline.aws.appflow import AppFlow, AppFlowInUseError
 from cleanroom_pipeline.inbound.appflow import (
     PullSettings,
     refresh_connector_token,
@@ -124,7 +124,7 @@ def delete_day_flow(
     flow = config.flow_of(day)["flowName"]
     try:
         appflow.delete(flow)
-    except InUseError as error:
+    except AppFlowInUseError as error:
         # Somebody else pulls the same day: whoever is last deletes it.
         context.log.warning("%s", error)
 

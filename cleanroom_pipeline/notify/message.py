@@ -23,6 +23,7 @@ LONGEST_REASON = 2_000
 
 SAFE_ERRORS = frozenset(
     {
+        "AppFlowInUseError",
         "CipherError",
         "CredentialsError",
         "CutRefusedError",
@@ -32,7 +33,6 @@ SAFE_ERRORS = frozenset(
         "FileReadError",
         "FlowRefusedError",
         "ForeignFlowError",
-        "InUseError",
         "LedgerBusyError",
         "LedgerError",
         "ManifestError",

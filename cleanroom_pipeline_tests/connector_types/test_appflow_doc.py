@@ -88,12 +88,13 @@ def test_every_state_of_an_execution_is_in_the_table() -> None:
     assert [state for state in states if f"`{state}`" not in table] == []
     named = set(re.findall(r"`(\w+Error)`", table))
     assert named == {
+        "AppFlowInUseError",
         "FlowRefusedError",
-        "InUseError",
         "PutFailuresError",
         "RunCanceledError",
         "RunDeadlineError",
         "RunFailedError",
         "RunVanishedError",
+        "StartRefusedError",
         "UnknownStateError",
     }

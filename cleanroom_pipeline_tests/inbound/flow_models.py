@@ -79,7 +79,7 @@ class MemoryFlows:
         }
         self.done.append(f"update {definition['flowName']}")
 
-    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
         assert_valid("TagResource", {"resourceArn": arn, "tags": dict(tags)})
         kept = self.kept[arn.rpartition("/")[2]]
         kept["tags"] = {**kept.get("tags", {}), **tags}

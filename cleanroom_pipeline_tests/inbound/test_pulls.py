@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cleanroom_pipeline.aws.appflow import AppFlow, FlowExecution, InUseError
+from cleanroom_pipeline.aws.appflow import AppFlow, AppFlowInUseError, FlowExecution
 from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.aws.session import AwsSession
@@ -63,12 +63,12 @@ class MemoryAppFlow(AppFlow):
     def update(self, definition: Mapping[str, Any]) -> None:
         self._service.flows.update(definition)
 
-    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        self._service.flows.tag(arn, tags)
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        self._service.flows.put_tags(arn, tags)
 
     def delete(self, flow: str) -> bool:
         if flow in self._service.in_use:
-            raise InUseError(f"Flow {flow} is running, and stays.")
+            raise AppFlowInUseError(f"Flow {flow} is running, and stays.")
         self._service.order.append(f"delete {flow}")
         return self._service.flows.kept.pop(flow, None) is not None
 
