@@ -129,6 +129,13 @@ class FieldFilterSettings(Settings):
     type: Word = "String"
     values: Annotated[Sequence[Column], PydanticField(min_length=1)]
 
+    @model_validator(mode="after")
+    def values_can_be_told_apart(self) -> Self:
+        """Refuse a comma in one of several values: AppFlow takes them as one text with commas."""
+        if len(self.values) > 1 and any("," in value for value in self.values):
+            refuse([(("values",), "can't hold a comma where there are several")])
+        return self
+
     def chosen(self) -> FieldFilter:
         """Return it as flows are made of it."""
         return FieldFilter(self.field, self.operator, self.type, tuple(self.values))

@@ -1,10 +1,12 @@
 """docs/appflow.md, held to what it says."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 from typer.main import get_command
@@ -74,6 +76,15 @@ def test_every_command_of_the_page_is_one_that_there_is() -> None:
         while hasattr(found, "commands"):
             found = found.commands[words.pop(0)]
         found.make_context("cleanroom", words)
+
+
+def test_the_run_config_of_the_page_is_one_that_the_pull_job_takes() -> None:
+    (written,) = re.findall(r"-j sfmc_sent__pull_job --config-json '(.*)'", PAGE)
+    pulls = [feed.feed_pull() for feed in component("sfmc_sent").feeds()]
+    job = build_pull_job("sfmc_sent", pulls, refresh=True, tags={})
+    assert dg.validate_run_config(job, json.loads(written))
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(job, {"frist": "2025-10-01"})
 
 
 def test_every_application_of_appflow_is_named() -> None:

@@ -12,6 +12,7 @@ from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.connector_types.check import mistakes_in
 from cleanroom_pipeline.connector_types.source_settings import MarketingCloudObject, snake_case
 from cleanroom_pipeline.inbound.flow_definitions import with_bucket
+from cleanroom_pipeline.recipe import parse_recipe
 from cleanroom_pipeline.resources import build_resources
 from cleanroom_pipeline_tests.inbound.flow_models import assert_valid
 
@@ -136,6 +137,18 @@ def test_an_object_in_snake_case(name: str, snake: str) -> None:
             "entity: Account",
             "entity: Account, fields: [{name: Id, too: id}]",
             "did you mean 'to'? Allowed: name, to, to_type, type.",
+        ),
+        (
+            OTHER,
+            "entity: Account",
+            "entity: Account, filters: [{field: A, operator: EQUAL_TO, values: ['a,b', c]}]",
+            "4: source.filters.0.values: can't hold a comma where there are several",
+        ),
+        (
+            OTHER,
+            "entity: Account",
+            "entity: Account, filters: [{field: A, operator: EQUALS, values: [c]}]",
+            "; did you mean 'EQUAL_TO'?",
         ),
         (SEVERAL, "OpenEvent", "OpenEvnt", "10: objects.1.object: Input should be"),
         (SEVERAL, "OpenEvent", "ClickEvent", "10: objects.1.object: click_event is there twice"),
@@ -263,6 +276,6 @@ def test_what_settings_add_to_a_recipe_is_in_its_hash_and_its_text(tmp_path: Pat
     assert text == RECIPE
     assert plain.sha256 != shifted.sha256
     assert [step.operation for step in shifted.steps][1] == "CONVERT_TIMEZONE"
-    assert "CONVERT_TIMEZONE" in shifted_text
+    assert parse_recipe(shifted_text, name="as DataBrew is given it").sha256 == shifted.sha256
     keyed = DAILY.replace("field: EventDate", "field: EventDate, key: [ID]")
     assert component(keyed).read_recipe(tmp_path)[0].steps[0].operation == "ROW_NUMBER"
