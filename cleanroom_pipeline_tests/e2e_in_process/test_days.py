@@ -3,29 +3,21 @@
 The application, AppFlow with it, is a list of rows; everything else is the pipeline's own.
 """
 
-import base64
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from cleanroom_pipeline.aws.appflow import FlowExecution
-from cleanroom_pipeline.aws.glue import GlueCatalog
-from cleanroom_pipeline.aws.message_encryption import MessageEncryption
 from cleanroom_pipeline.aws.s3 import S3Storage
-from cleanroom_pipeline.aws.secrets_manager import Secrets
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sqs import InboundQueue
-from cleanroom_pipeline.inbound.assets import inbound_prefixes
-from cleanroom_pipeline.inbound.sensors import InboundRoutes
 from cleanroom_pipeline.ledger import Ledger
-from cleanroom_pipeline_tests.e2e_in_process.chain import Chain, Clock, PromptQueue, as_they_are
-from cleanroom_pipeline_tests.e2e_in_process.provided import KEY
+from cleanroom_pipeline_tests.e2e_in_process.chain import Chain, Clock, PromptQueue
+from cleanroom_pipeline_tests.e2e_in_process.projects import load_project, project_chain
 from cleanroom_pipeline_tests.e2e_in_process.recipes import SECRET
 from cleanroom_pipeline_tests.inbound.test_pulls import MemoryAppFlow, Service
 from cleanroom_pipeline_tests.recipe.running import step
@@ -137,35 +129,18 @@ def chain(
     reader: AwsSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Chain]:
-    folder = tmp_path / "crm_project" / NAME
-    folder.mkdir(parents=True)
-    (folder.parent / "__init__.py").touch()
-    (folder / "defs.yaml").write_text(CONNECTOR, encoding="utf-8")
-    (folder / "recipe.json").write_text(json.dumps(RECIPE), encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    monkeypatch.delitem(__import__("sys").modules, "crm_project", raising=False)
-    module = importlib.import_module("crm_project")
-    connectors = dg.ComponentTree.from_module(
-        defs_module=module, project_root=tmp_path
-    ).build_defs()
-    aws.client("glue").create_database(DatabaseInput={"Name": "marketing"})
-    aws.client("secretsmanager").create_secret(
-        Name=SECRET, SecretString=base64.b64encode(KEY).decode()
-    )
-    resources: dict[str, Any] = {
-        "storage": storage,
-        "ledger": ledger,
-        "inbound_queue": PromptQueue(session=aws, queue_url=inbound_queue.queue_url),
-        "inbound_routes": InboundRoutes(prefixes=inbound_prefixes(connectors)),
-        "secrets": Secrets(session=aws),
-        "message_encryption": MessageEncryption(session=aws),
-        "glue": GlueCatalog(session=aws),
-        "appflow": Crm(Service(), storage, rows),
-    }
-    bound = dg.Definitions.merge(connectors, dg.Definitions(resources=as_they_are(resources)))
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Chain(NAME, bound, resources, instance, clock, reader)
+    definitions = load_project(tmp_path, CONNECTOR, json.dumps(RECIPE), monkeypatch)
+    with project_chain(
+        CONNECTOR,
+        definitions,
+        clock,
+        reader,
+        storage=storage,
+        ledger=ledger,
+        inbound_queue=PromptQueue(session=aws, queue_url=inbound_queue.queue_url),
+        appflow=Crm(Service(), storage, rows),
+    ) as bound:
+        yield bound
 
 
 def pull(chain: Chain, **asked: str) -> None:
