@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cleanroom_pipeline.aws.appflow import AppFlow
 from cleanroom_pipeline.cli import app
 from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
+from cleanroom_pipeline.environment import NEEDED
 from cleanroom_pipeline.flows import Planned, Wanted, planned
 from cleanroom_pipeline.inbound.flow_definitions import flow_definition, with_bucket
 from cleanroom_pipeline.inbound.pulls import build_pull_job
@@ -243,6 +244,18 @@ def test_an_unknown_connector_is_told_with_those_that_there_are(command: str) ->
     result = run("appflow", command, "nothing")
     assert result.exit_code == 3
     assert f"There is no AppFlow connector 'nothing'; there are {FLOW}" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("plan",), ("apply",), ("delete", FLOW)])
+def test_no_pipeline_in_sight_is_no_difference_between_flows(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in NEEDED:
+        monkeypatch.delenv(name, raising=False)
+    result = run("appflow", *arguments)
+    assert result.exit_code == 3
+    assert "No pipeline is in sight" in result.stderr
 
 
 def daily() -> AppFlowPullConnector:

@@ -33,7 +33,11 @@ Connectors = Annotated[
 @contextmanager
 def desk(state_dir: Path) -> Iterator["FlowDesk"]:
     """Open the desk; an error that a person can do something about is told, and ends."""
-    load_environment(state_dir)
+    try:
+        load_environment(state_dir)
+    except typer.Exit as told:
+        # A missing environment is told with the code that says here that something is to be done.
+        raise typer.Exit(COULD_NOT_BEGIN) from told
     from cleanroom_pipeline.flows import flow_desk
     from cleanroom_pipeline.status import UnknownConnectorError
 

@@ -18,7 +18,7 @@ from cleanroom_pipeline.recipe.findings import Finding
 from cleanroom_pipeline.recipe.language import MOST_STEPS
 from cleanroom_pipeline.recipe.steps import Condition, Step
 
-OFFSET = re.compile(r"[+-](0[0-9]|1[0-8]):[0-5][0-9]")
+OFFSET = re.compile(r"[+-](?:(?:0[0-9]|1[0-7]):[0-5][0-9]|18:00)")
 UTC_MASK = "yyyy-mm-dd HH:MM:SS.SSS"
 LOCAL_ENDING = "__as_delivered"
 NUMBER_COLUMN = "__number_within_key"
@@ -69,13 +69,14 @@ def unique_steps(key: Sequence[str]) -> tuple[Step, ...]:
 def with_steps_before(recipe: Recipe, steps: Sequence[Step]) -> Recipe:
     """Return the recipe with steps before its own, which keep the lines that they are written in.
 
-    Raises RecipeError for more steps than AWS allows.
+    Raises RecipeError for more steps than AWS allows, and for a step that can't be right.
     """
     whole = [*steps, *recipe.steps]
     if len(whole) > MOST_STEPS:
         told = f"holds {len(recipe.steps)} steps, and settings of the source add {len(steps)}"
         raise RecipeError(recipe.name, [Finding(f"{told}; AWS allows {MOST_STEPS}")])
-    return Recipe(
-        recipe.name,
-        tuple(replace(step, number=number) for number, step in enumerate(whole, start=1)),
-    )
+    numbered = (replace(step, number=number) for number, step in enumerate(whole, start=1))
+    made = Recipe(recipe.name, tuple(numbered))
+    if findings := made.check():
+        raise RecipeError(recipe.name, findings)
+    return made

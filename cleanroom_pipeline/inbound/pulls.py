@@ -37,6 +37,11 @@ ALL = "all"
 # Among steps that are ready, those of higher priority run first: all flows are started before one
 # is waited for, while the token is new.
 PRIORITY = "dagster/priority"
+AT_WORK = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 class PlanSettings(dg.Config):
@@ -118,14 +123,24 @@ def plan_pull(
 def delete_day_flow(
     context: dg.OpExecutionContext, config: PullSettings, appflow: AppFlow, day: str
 ) -> None:
-    """Delete the day's flow once its delivery is recorded; a flow that pulls all stays."""
+    """Delete the day's flow once its delivery is recorded; a flow that pulls all stays.
+
+    With a flow go the records of its executions, one of which another run may have adopted and
+    still wait for. So it stays while there is another run: a later pull of the day deletes it.
+    """
     if not day:
         return
     flow = config.flow_of(day)["flowName"]
+    others = context.instance.get_runs(
+        dg.RunsFilter(job_name=context.run.job_name, statuses=AT_WORK)
+    )
+    if any(run.run_id != context.run_id for run in others):
+        context.log.info("Flow %s stays, as another run of this job may need it.", flow)
+        return
     try:
         appflow.delete(flow)
     except AppFlowInUseError as error:
-        # Somebody else pulls the same day: whoever is last deletes it.
+        # Somebody has started it by hand.
         context.log.warning("%s", error)
 
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cleanroom_pipeline.inbound.declared_steps import (
+    OFFSET,
     unique_steps,
     utc_steps,
     with_steps_before,
@@ -109,6 +110,21 @@ def test_the_hash_and_the_lineage_cover_what_was_put_before() -> None:
     assert len({OWN.sha256, six.sha256, five.sha256}) == 3
     assert "at" in column_lineage(six, ["at", "n"])["time"].in_words
     assert six.check(["at", "n"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("offset", "taken"),
+    [("-06:00", True), ("+18:00", True), ("-18:01", False), ("06:00", False), ("-6:00", False)],
+)
+def test_an_offset_that_is_taken_is_one_that_the_language_knows(offset: str, taken: bool) -> None:
+    assert bool(OFFSET.fullmatch(offset)) is taken
+    if taken:
+        assert with_steps_before(OWN, utc_steps(["at"], offset)).check() == ()
+
+
+def test_a_step_that_can_not_be_right_is_refused() -> None:
+    with pytest.raises(RecipeError, match="UTC-99:00' is no time zone"):
+        with_steps_before(OWN, utc_steps(["at"], "-99:00"))
 
 
 def test_more_steps_than_aws_allows_are_refused() -> None:

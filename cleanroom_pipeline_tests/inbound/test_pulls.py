@@ -1,6 +1,7 @@
 """Pull jobs, run over an AppFlow and a ledger in memory."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -117,7 +118,11 @@ def ledger() -> Ledger:
 
 
 def run(
-    service: Service, ledger: Ledger, *feeds: FeedPull, config: Mapping[str, Any] | None = None
+    service: Service,
+    ledger: Ledger,
+    *feeds: FeedPull,
+    config: Mapping[str, Any] | None = None,
+    instance: dg.DagsterInstance | None = None,
 ) -> dg.ExecuteInProcessResult:
     job = build_pull_job("shop", feeds, refresh=False, tags={})
     storage = S3Storage(
@@ -132,6 +137,7 @@ def run(
     }
     return job.execute_in_process(
         run_config=config,
+        instance=instance,
         resources={name: hardcoded(resource) for name, resource in resources.items()},
         raise_on_error=False,
     )
@@ -253,7 +259,28 @@ def test_days_of_several_objects_are_those_of_the_ones_that_have_a_date_field(
     assert list(service.started) == ["shop_b-day-20260130"]
 
 
-def test_a_day_flow_that_another_run_has_taken_up_stays(service: Service, ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    ("status", "stays"),
+    [
+        (dg.DagsterRunStatus.STARTED, True),
+        (dg.DagsterRunStatus.CANCELING, True),
+        (dg.DagsterRunStatus.SUCCESS, False),
+        (dg.DagsterRunStatus.FAILURE, False),
+    ],
+)
+def test_a_day_flow_stays_while_another_run_may_wait_for_its_execution(
+    service: Service, ledger: Ledger, status: dg.DagsterRunStatus, stays: bool
+) -> None:
+    asked = {"first": "2026-01-30", "end": "2026-01-31"}
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_run(dg.DagsterRun("shop__pull_job", str(uuid.uuid4()), status=status))
+        assert run(
+            service, ledger, feed("shop", days=True), config=asked, instance=instance
+        ).success
+    assert list(service.flows.kept) == (["shop-day-20260130"] if stays else [])
+
+
+def test_a_day_flow_that_was_started_by_hand_stays(service: Service, ledger: Ledger) -> None:
     service.in_use.add("shop-day-20260130")
     asked = {"first": "2026-01-30", "end": "2026-01-31"}
     assert run(service, ledger, feed("shop", days=True), config=asked).success
