@@ -25,7 +25,7 @@ class FlowRefusedError(RuntimeError):
     """AppFlow does not take a flow as we define it. The message has AppFlow's own words."""
 
 
-REFUSALS = frozenset(
+NOT_TAKEN = frozenset(
     {
         "AccessDeniedException",
         "ConnectorAuthenticationException",
@@ -39,12 +39,12 @@ REFUSALS = frozenset(
 
 
 @contextmanager
-def _refusals(flow: str) -> Iterator[None]:
+def _not_taken(flow: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
         code, request_id = error.response["Error"]["Code"], error.response["ResponseMetadata"]
-        if code not in REFUSALS:
+        if code not in NOT_TAKEN:
             raise
         raise FlowRefusedError(
             f"AppFlow refuses flow {flow} ({code}, request {request_id.get('RequestId', '?')}): "
@@ -119,7 +119,7 @@ class AppFlow(dg.ConfigurableResource[Any]):
     def create(self, definition: Mapping[str, Any]) -> bool:
         """Create a flow; False where one of that name is there. FlowRefusedError."""
         try:
-            with _refusals(definition["flowName"]):
+            with _not_taken(definition["flowName"]):
                 self.client.create_flow(**definition)
         except self.client.exceptions.ConflictException:
             return False
@@ -128,7 +128,7 @@ class AppFlow(dg.ConfigurableResource[Any]):
     def update(self, definition: Mapping[str, Any]) -> None:
         """Replace a flow's definition; AppFlowInUseError while it can't be. FlowRefusedError."""
         try:
-            with _refusals(definition["flowName"]):
+            with _not_taken(definition["flowName"]):
                 self.client.update_flow(**definition)
         except self.client.exceptions.ConflictException as error:
             raise AppFlowInUseError(
