@@ -203,6 +203,11 @@ def planned_graph(connector: str, feeds: Sequence[str], *, refresh: bool) -> dg.
     return several
 
 
+def token_config(pull: PullSettings) -> dict[str, Any]:
+    """Return the config of the op that refreshes the token: the same for all feeds."""
+    return {"config": pull.model_dump()}
+
+
 def feed_config(feed: FeedPull) -> dict[str, Any]:
     """Return the config of a feed's graph."""
     pull, plan = {"config": feed.pull.model_dump()}, {"config": feed.plan.model_dump()}
@@ -266,8 +271,7 @@ def planned_config(feeds: Sequence[FeedPull], *, refresh: bool) -> dg.ConfigMapp
         chosen = asked_for(feeds, asked["objects"], asked["first"], asked["end"])
         ops = {feed.pull.connector: feed_config(feed) for feed in chosen}
         if refresh:
-            token = {"config": feeds[0].pull.model_dump()}
-            return {"ops": {refresh_connector_token.name: token, **ops}}
+            return {"ops": {refresh_connector_token.name: token_config(feeds[0].pull), **ops}}
         return {"ops": ops}
 
     return from_what_is_asked
@@ -291,9 +295,8 @@ def build_pull_job(
         graph = planned_graph(connector, [f.pull.connector for f in feeds], refresh=refresh)
         return graph.to_job(config=planned_config(feeds, refresh=refresh), **common)
     (feed,) = feeds
-    ops = [refresh_connector_token] if refresh else []
     config = {"config": feed.pull.model_dump()}
-    return full_graph(refresh=refresh).to_job(
-        config={"ops": {op.name: config for op in [*ops, start_appflow_run, wait_for_appflow_run]}},
-        **common,
-    )
+    ops = {start_appflow_run.name: config, wait_for_appflow_run.name: config}
+    if refresh:
+        ops[refresh_connector_token.name] = token_config(feed.pull)
+    return full_graph(refresh=refresh).to_job(config={"ops": ops}, **common)
