@@ -184,7 +184,11 @@ def show_text(found: Mapping[str, Any]) -> str:
 @contextmanager
 def batch_desk(connector: str) -> Iterator[BatchDesk]:
     """Open a connector's desk; UnknownConnectorError names those that there are."""
-    declared = {one.name: one for one in connector_tree().get_all_components(of_type=ConnectorBase)}
+    declared = {
+        feed.name: feed
+        for one in connector_tree().get_all_components(of_type=ConnectorBase)
+        for feed in one.feeds()
+    }
     if connector not in declared:
         raise UnknownConnectorError(
             f"There is no connector {connector!r}; there are {', '.join(sorted(declared))}."

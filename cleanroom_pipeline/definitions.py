@@ -12,8 +12,8 @@ import dagster as dg
 
 import cleanroom_pipeline.connectors
 from cleanroom_pipeline.connector_types.check import check_connectors
-from cleanroom_pipeline.inbound.appflow import PULL_JOB_SUFFIX
 from cleanroom_pipeline.inbound.assets import inbound_prefixes
+from cleanroom_pipeline.inbound.pulls import PULL_JOB_SUFFIX
 from cleanroom_pipeline.notify.sensors import build_notify_defs
 from cleanroom_pipeline.resources import build_resources
 

@@ -1,10 +1,11 @@
 """AppFlow: connector profiles, flows and executions.
 
-Here: calls. Not here: what goes into a profile or a flow (`inbound.appflow_requests`), or what the
+Here: calls. Not here: what goes into a profile or a flow (`inbound.flow_definitions`), or what the
 state of an execution means (`inbound.appflow_execution`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,40 @@ MOST_LISTED = 100
 CONFLICT = "ConflictException"
 NOT_FOUND = "ResourceNotFoundException"
 REFUSALS = frozenset({CONFLICT, NOT_FOUND, "ServiceQuotaExceededException"})
-# Arguments of CreateFlow that UpdateFlow doesn't have; a test holds this against botocore's model.
-CHOSEN_ONCE = frozenset({"kmsArn", "tags"})
 
 
 class AppFlowInUseError(RuntimeError):
-    """A flow or a connector profile can't be deleted: something goes on with it, or needs it."""
+    """A flow or a connector profile is in use, and AppFlow does not change or delete it now."""
+
+
+class FlowRefusedError(RuntimeError):
+    """AppFlow does not take a flow as we define it. The message has AppFlow's own words."""
+
+
+NOT_TAKEN = frozenset(
+    {
+        "AccessDeniedException",
+        "ConnectorAuthenticationException",
+        "ConnectorServerException",
+        "ResourceNotFoundException",
+        "ServiceQuotaExceededException",
+        "ValidationException",
+    }
+)
+"""Errors of CreateFlow and UpdateFlow that say something of the flow, or of what it needs."""
+
+
+@contextmanager
+def _not_taken(flow: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) not in NOT_TAKEN:
+            raise
+        raise FlowRefusedError(
+            f"AppFlow refuses flow {flow} ({_code(error)}): "
+            f"{error.response['Error'].get('Message') or '(nothing)'}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,83 +119,75 @@ class AppFlow(dg.ConfigurableResource[Any]):
         found = answer.get("connectorProfileDetails", [])
         return next((one for one in found if one.get("connectorProfileName") == name), None)
 
-    def delete_profile(self, name: str) -> bool:
-        """Delete a connector profile; False where there was none.
-
-        AppFlowInUseError where a flow uses it: it is never deleted from under one.
-        """
+    def delete_profile(self, profile: str) -> bool:
+        """Delete a connector profile; False if there is none. AppFlowInUseError if it is used."""
         try:
-            self.client.delete_connector_profile(connectorProfileName=name, forceDelete=False)
+            self.client.delete_connector_profile(connectorProfileName=profile)
         except self.client.exceptions.ResourceNotFoundException:
             return False
         except self.client.exceptions.ConflictException as error:
             raise AppFlowInUseError(
-                f"AppFlow does not delete the connector profile {name}: a flow uses it. Delete "
-                "the flows that use it first, or give them another profile."
+                f"Connector profile {profile} is in use by a flow, and stays. Delete those first."
             ) from error
         return True
 
-    def ensure_flow(self, definition: Mapping[str, Any]) -> bool:
-        """Create the flow where it is missing; return whether it was."""
-        if self.describe(definition["flowName"]) is not None:
-            return False
-        self.create(definition)
-        return True
-
     def describe(self, flow: str) -> Mapping[str, Any] | None:
-        """Return the flow as DescribeFlow tells it, None where there is none."""
+        """Return what DescribeFlow says of a flow; None where there is none."""
         try:
             return self.client.describe_flow(flowName=flow)
         except self.client.exceptions.ResourceNotFoundException:
             return None
 
-    def create(self, definition: Mapping[str, Any]) -> None:
-        """Create a flow by CreateFlow's arguments."""
-        self.client.create_flow(**definition)
+    def create(self, definition: Mapping[str, Any]) -> bool:
+        """Create a flow; False where one of that name is there. FlowRefusedError."""
+        try:
+            with _not_taken(definition["flowName"]):
+                self.client.create_flow(**definition)
+        except self.client.exceptions.ConflictException:
+            return False
+        return True
 
     def update(self, definition: Mapping[str, Any]) -> None:
-        """Update a flow by CreateFlow's arguments; what UpdateFlow can't change is left as it is.
+        """Replace a flow's definition; AppFlowInUseError while it can't be. FlowRefusedError."""
+        try:
+            with _not_taken(definition["flowName"]):
+                self.client.update_flow(**definition)
+        except self.client.exceptions.ConflictException as error:
+            raise AppFlowInUseError(
+                f"Flow {definition['flowName']} is in use, and AppFlow does not change it now. Try "
+                "again once its execution has ended."
+            ) from error
 
-        That is the KMS key, which is chosen once, and tags, for which there is `put_tags`.
-        """
-        self.client.update_flow(
-            **{name: value for name, value in definition.items() if name not in CHOSEN_ONCE}
-        )
+    def put_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a flow."""
+        self.client.tag_resource(resourceArn=arn, tags=dict(tags))
 
     def delete(self, flow: str) -> bool:
-        """Delete a flow; False where there was none, AppFlowInUseError while it is running."""
+        """Delete a flow; False where there is none. AppFlowInUseError while it runs."""
         try:
-            self.client.delete_flow(flowName=flow, forceDelete=False)
+            self.client.delete_flow(flowName=flow)
         except self.client.exceptions.ResourceNotFoundException:
             return False
         except self.client.exceptions.ConflictException as error:
             raise AppFlowInUseError(
-                f"AppFlow does not delete the flow {flow} while it is running. Wait for its "
-                "execution or cancel it, and delete the flow then."
+                f"Flow {flow} is running, and stays. Delete it once its execution has ended."
             ) from error
         return True
 
-    def flows(self, prefix: str = "") -> tuple[Mapping[str, Any], ...]:
-        """Return what ListFlows tells of the flows whose names begin with `prefix`, by name."""
+    def flows(self) -> tuple[Mapping[str, Any], ...]:
+        """Return all flows of the account and region, as ListFlows lists them."""
         found: list[Mapping[str, Any]] = []
         page: dict[str, Any] = {}
         while True:
-            answer = self.client.list_flows(maxResults=MOST_LISTED, **page)
-            found += [one for one in answer.get("flows", []) if one["flowName"].startswith(prefix)]
+            answer = self.client.list_flows(**page)
+            found += answer.get("flows", [])
             if not answer.get("nextToken"):
-                return tuple(sorted(found, key=lambda one: str(one["flowName"])))
+                return tuple(found)
             page = {"nextToken": answer["nextToken"]}
 
     def tags(self, arn: str) -> dict[str, str]:
         """Return the tags of a flow or a connector profile."""
         return dict(self.client.list_tags_for_resource(resourceArn=arn).get("tags", {}))
-
-    def put_tags(self, arn: str, tags: Mapping[str, str], remove: Sequence[str] = ()) -> None:
-        """Set tags of a flow or a connector profile, and remove others."""
-        if tags:
-            self.client.tag_resource(resourceArn=arn, tags=dict(tags))
-        if remove:
-            self.client.untag_resource(resourceArn=arn, tagKeys=list(remove))
 
     def start(self, flow: str, client_token: str) -> Started:
         """Start the flow, once per token (AppFlow knows it for 8 hours), and return its answer.

@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+from cleanroom_pipeline.cli.appflow import appflow_app
 from cleanroom_pipeline.cli.batch import batch_app
+from cleanroom_pipeline.cli.pull import pull
 from cleanroom_pipeline.cli.recipe import recipe_app
 from cleanroom_pipeline.cli.shared import STATE_DIR, AsJson, StateDir, fail, load_environment
 
@@ -22,6 +24,8 @@ app = typer.Typer(
     help="Marketing data to AWS Clean Rooms, with nobody's identity on show.",
 )
 table_app = typer.Typer(no_args_is_help=True, help="Published tables.")
+app.command()(pull)
+app.add_typer(appflow_app, name="appflow")
 app.add_typer(batch_app, name="batch")
 app.add_typer(table_app, name="table")
 app.add_typer(recipe_app, name="recipe")

@@ -3,18 +3,19 @@
 Here: composition. Not here: the logic of a stage, or where data comes from.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import dagster as dg
 from pydantic import BaseModel, Field, model_validator
 
 from cleanroom_pipeline.catalog.assets import build_glue_table_asset
 from cleanroom_pipeline.connector_types.completion_settings import CompletionSettings, Policy
-from cleanroom_pipeline.connector_types.profiles import filled, filled_model
+from cleanroom_pipeline.connector_types.profiles import filled, filled_model, recipe_text
 from cleanroom_pipeline.connector_types.settings import (
     RESTATEMENT,
     ConnectorName,
@@ -28,6 +29,7 @@ from cleanroom_pipeline.connector_types.settings import (
     refuse,
 )
 from cleanroom_pipeline.inbound.assets import build_inbound_files_asset
+from cleanroom_pipeline.inbound.declared_steps import with_steps_before
 from cleanroom_pipeline.inbound.sensors import build_quiet_period_sensor
 from cleanroom_pipeline.inbound.tick import TickSettings
 from cleanroom_pipeline.model import CONNECTOR_TAG, Engine, partitions_name
@@ -35,6 +37,7 @@ from cleanroom_pipeline.recipe import Recipe, RecipeError, parse_recipe
 from cleanroom_pipeline.recipe.findings import Finding
 from cleanroom_pipeline.recipe.lineage import column_lineage
 from cleanroom_pipeline.recipe.operations.combining import second_inputs
+from cleanroom_pipeline.recipe.steps import Step
 from cleanroom_pipeline.transform.assets import TransformSettings, build_transformed_table_asset
 from cleanroom_pipeline.transform.databrew_orphans import build_orphans_sensor
 from cleanroom_pipeline.transform.zero_rows import OnZeroRows
@@ -69,6 +72,9 @@ def refuse_missing_datasets(recipe: Recipe, given: Collection[str]) -> None:
 class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
     """One declared data feed. Subclasses add where it comes from."""
 
+    DAILY_POLICIES: ClassVar[frozenset[str]] = frozenset({RESTATEMENT})
+    """The completion policies that can cut batches of which each holds one day in full."""
+
     name: ConnectorName
     inbound: InboundSettings
     completion: CompletionSettings
@@ -97,13 +103,13 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                 policy = completion.get("policy")
                 # A template is text until Dagster renders it; what is built then is checked below.
                 if policy in get_args(Policy):
-                    refuse(load_misfits(policy, table.get("load", "snapshot")))
+                    refuse(load_misfits(policy, table.get("load", "snapshot"), cls.DAILY_POLICIES))
         return whole
 
     @model_validator(mode="after")
     def settings_go_with_one_another(self) -> Self:
         """Refuse a table that is loaded in another way than the policy cuts, unused datasets."""
-        refuse(load_misfits(self.completion.policy, self.table.load))
+        refuse(load_misfits(self.completion.policy, self.table.load, self.DAILY_POLICIES))
         if self.datasets and self.engine is Engine.DATABREW:
             told = "goes with engine local; DataBrew looks for datasets of these names by itself"
             refuse([(("datasets",), told)])
@@ -134,15 +140,28 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
             self.completion.chosen(),
             deadline=self.completion.deadline,
             reconcile_every=timedelta(minutes=self.sensor.reconcile_minutes),
-            in_order=self.completion.policy == RESTATEMENT,
+            in_order=self.table.load == "restate",
             parallel=self.sensor.parallel_batches,
         )
 
+    def feeds(self) -> Sequence["ConnectorBase"]:
+        """Return the feeds that this connector declares, each with a chain of its own."""
+        return [self]
+
+    def declared_steps(self) -> Sequence[Step]:
+        """Return the steps that settings of the connector put before those of its recipe."""
+        return ()
+
     def read_recipe(self, folder: Path) -> tuple[Recipe, str]:
-        """Read and check the recipe that lies beside the YAML; RecipeError has every finding."""
-        path = folder / self.recipe
-        text = path.read_text(encoding="utf-8")
+        """Read and check the recipe, and put the declared steps before it; return its text too.
+
+        It lies beside the YAML, or is one that we ship. RecipeError has every finding.
+        """
+        text = recipe_text(folder, self.recipe)
         recipe = parse_recipe(text, name=f"{folder.name}/{self.recipe}")
+        if steps := self.declared_steps():
+            recipe = with_steps_before(recipe, steps)
+            text = json.dumps(recipe.to_api())
         if self.engine is Engine.LOCAL:
             refuse_missing_datasets(recipe, [one.name for one in self.datasets])
         return recipe, text
@@ -182,7 +201,7 @@ class ConnectorBase(dg.Component, dg.Model, dg.Resolvable):
                 self.name,
                 self.partitions,
                 database=self.table.database,
-                table=self.table.name,
+                table=self.table.name or self.name,
                 description=self.table.description or about,
                 owners=self.owners,
                 comments=partial(origin_comments, recipe),

@@ -5,6 +5,7 @@ reads; and recipes, which check themselves.
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +15,7 @@ import yaml
 
 from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.connector_types.base import ConnectorBase
+from cleanroom_pipeline.connector_types.profiles import has_recipe
 from cleanroom_pipeline.connector_types.s3_push import S3PushConnector
 
 CONNECTOR_TYPES: dict[str, type[ConnectorBase]] = {
@@ -21,6 +23,7 @@ CONNECTOR_TYPES: dict[str, type[ConnectorBase]] = {
     for type_ in (AppFlowPullConnector, S3PushConnector)
 }
 TEMPLATE = "{{"
+QUOTED = re.compile("'([^']*)'")
 
 Location = Sequence[int | str]
 
@@ -63,11 +66,30 @@ def mistakes_in(text: str, path: Path) -> list[str]:
         f"{shown}:{_line(root, ['attributes', *location])}: {what}"
         for location, what in _mistakes(type_, document["attributes"])
     ]
-    recipe = document["attributes"].get("recipe", type_.model_fields["recipe"].default)
-    if not mistakes and not (path.parent / recipe).is_file():
-        line = _line(root, ["attributes", "recipe"])
-        mistakes.append(f"{shown}:{line}: recipe: there is no file {recipe} beside it.")
+    if not mistakes:
+        mistakes = [
+            f"{shown}:{_line(root, ['attributes', *location])}: recipe: there is no file {recipe} "
+            "beside it."
+            for location, recipe in _recipes(type_, document["attributes"])
+            if not has_recipe(path.parent, recipe)
+        ]
     return mistakes
+
+
+def _recipes(
+    type_: type[ConnectorBase], attributes: dict[str, Any]
+) -> Iterator[tuple[Location, str]]:
+    """Yield the recipe of each feed, and where it is named, or would be."""
+    try:
+        feeds = type_.model_validate(attributes).feeds()
+    except pydantic.ValidationError:
+        # A template stands where something else belongs, so what it makes is not known yet.
+        default = type_.model_fields["recipe"].default
+        yield ["recipe"], str(attributes.get("recipe", default))
+        return
+    several = "objects" in attributes
+    for place, feed in enumerate(feeds):
+        yield ["objects", place, "recipe"] if several else ["recipe"], feed.recipe
 
 
 def _mistakes(
@@ -88,7 +110,17 @@ def _mistakes(
             elif found["type"] == "missing":
                 yield location, f"{field}: is needed."
             else:
-                yield location, f"{field}: {found['msg'].removeprefix('Value error, ')}."
+                told = found["msg"].removeprefix("Value error, ")
+                yield location, f"{field}: {told}{_nearest(found)}"
+
+
+def _nearest(found: Any) -> str:
+    """Return the choice that was meant, most likely, as the end of a sentence."""
+    if found["type"] != "literal_error":
+        return "."
+    choices = QUOTED.findall(found["ctx"]["expected"])
+    near = difflib.get_close_matches(str(found["input"]), choices, n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _is_in(attributes: Any, name: int | str) -> bool:

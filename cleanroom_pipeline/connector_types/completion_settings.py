@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
-from cleanroom_pipeline.connector_types.settings import RESTATEMENT, Settings, bounded, refuse
+from cleanroom_pipeline.connector_types.settings import (
+    RESTATEMENT,
+    Misfit,
+    Settings,
+    bounded,
+    refuse,
+)
 from cleanroom_pipeline.inbound.completion.combined import ThenQuiet
 from cleanroom_pipeline.inbound.completion.decision import CompletionPolicy, Scope
 from cleanroom_pipeline.inbound.completion.file_lists import ListForm, RelativeTo
@@ -124,9 +130,7 @@ class CompletionSettings(Settings):
         return None if self.deadline_hours is None else timedelta(hours=self.deadline_hours)
 
 
-def _misfits(
-    given: Mapping[str, Any], known: Mapping[str, Any]
-) -> Iterator[tuple[tuple[str], str]]:
+def _misfits(given: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Misfit]:
     """Return each field that goes with another policy or is missing, and what is to be said."""
     policy = given.get("policy")
     if policy == MANIFEST and f"{MANIFEST}, form {given.get('form')}" in FIELDS:

@@ -1,16 +1,21 @@
 """Source profiles: how a provider lays out and delivers its files, as defaults of a connector.
 
-Here: which profiles there are (`profiles/*.yaml`), and how a connector's YAML goes over one. Not
-here: the settings that they fill (`settings`), and what the providers write (`docs/sources.md`).
+Here: which profiles there are (`profiles/*.yaml`), how a connector's YAML goes over one, and the
+recipes that we ship for them. Not here: the settings that they fill (`settings`), and what the
+providers write (`docs/sources.md`).
 """
 
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError, create_model, model_validator
+
+RECIPES = "recipes"
+"""The folder of the recipes that we ship, among the profiles."""
 
 PROFILE_FIELD = "profile"
 CHOICES = ("policy", "kind")
@@ -96,6 +101,29 @@ def filled(attributes: Any) -> Any:
                 }
             ],
         ) from error
+
+
+def has_recipe(folder: Path, name: str) -> bool:
+    """Tell whether a connector's folder has a recipe of that name, or we ship one."""
+    return (folder / name).is_file() or name in shipped_recipes()
+
+
+@cache
+def shipped_recipes() -> Mapping[str, str]:
+    """Return the texts of the recipes that we ship, by file name."""
+    folder = resources.files(__package__) / "profiles" / RECIPES
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir()}
+
+
+def recipe_text(folder: Path, name: str) -> str:
+    """Return the recipe beside a connector's YAML, or else the one of that name that we ship.
+
+    Raises FileNotFoundError where there is neither.
+    """
+    path = folder / name
+    if not path.is_file() and name in shipped_recipes():
+        return shipped_recipes()[name]
+    return path.read_text(encoding="utf-8")
 
 
 @cache

@@ -4,7 +4,7 @@ Here: fields, their types, defaults and bounds. Not here: what is built from the
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 import dagster as dg
@@ -26,6 +26,9 @@ Status = Literal["RUNNING", "STOPPED"]
 
 RESTATEMENT = "restatement"
 
+Misfit = tuple[tuple[int | str, ...], str]
+"""Where a field is, part by part, and what is to be said of it."""
+
 
 def bounded(low: float, high: float | None = None) -> AfterValidator:
     """Bound a number, and let text pass: any field may hold a template until it is rendered."""
@@ -40,11 +43,8 @@ def bounded(low: float, high: float | None = None) -> AfterValidator:
     return AfterValidator(check)
 
 
-def refuse(misfits: Iterable[tuple[tuple[str, ...], str]]) -> None:
-    """Raise a ValidationError that leads to each field, which a plain ValueError does not.
-
-    A misfit is where the field is, part by part, and what is to be said of it.
-    """
+def refuse(misfits: Iterable[Misfit]) -> None:
+    """Raise a ValidationError that leads to each field, which a plain ValueError does not."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError("settings", "{told}", {"told": told}), loc=where, input=None
@@ -80,26 +80,28 @@ class SensorSettings(Settings):
 
 
 class TableSettings(Settings):
-    """The Glue table, and what a batch does to it.
+    """The Glue table, and what a batch does to it. Without a name it has the connector's.
 
     With `snapshot`, the newest published batch is the table. With `restate`, the table is
     partitioned by day, and a batch replaces the day that it holds.
     """
 
     database: GlueName
-    name: GlueName
+    name: GlueName | None = None
     load: Load = "snapshot"
     description: str = ""
 
 
-def load_misfits(policy: object, load: object) -> Iterator[tuple[tuple[str, ...], str]]:
+def load_misfits(policy: object, load: object, daily: Collection[str]) -> Iterator[Misfit]:
     """Return what is to be said where a completion policy and the table's load do not go together.
 
-    `restatement` alone cuts batches of which each holds one day in full.
+    `daily` are the policies that can cut batches of which each holds one day in full.
     """
     told = ""
-    if load == "restate" and policy != RESTATEMENT:
-        told = f"restate goes with completion policy {RESTATEMENT} alone, and it is {policy}"
+    if load == "restate" and policy not in daily:
+        allowed = " or ".join(sorted(daily))
+        alone = " alone" if len(daily) == 1 else ""
+        told = f"restate goes with completion policy {allowed}{alone}, and it is {policy}"
     if load == "snapshot" and policy == RESTATEMENT:
         told = f"must be restate with completion policy {RESTATEMENT}: each batch is one day"
     if told:
@@ -200,39 +202,3 @@ class ScheduleSettings(Settings):
     cron: str
     timezone: str = "UTC"
     default_status: Status = "RUNNING"
-
-
-# https://docs.aws.amazon.com/appflow/latest/userguide/connectors-salesforce-marketing-cloud.html
-MarketingCloudObject = Literal[
-    "Activity",
-    "AuditEvents",
-    "BounceEvent",
-    "Campaigns",
-    "ClickEvent",
-    "ContentArea",
-    "ContentAssets",
-    "DataExtension",
-    "Email",
-    "ForwardedEmailEvent",
-    "ForwardedEmailOptInEvent",
-    "Interactions",
-    "Link",
-    "LinkSend",
-    "List",
-    "ListSubscriber",
-    "NotSentEvent",
-    "OpenEvent",
-    "Send",
-    "SentEvent",
-    "Subscriber",
-    "SurveyEvent",
-    "UnsubEvent",
-]
-
-
-class SourceSettings(Settings):
-    """What is pulled from Salesforce Marketing Cloud, and the name of the secret that opens it."""
-
-    object: MarketingCloudObject
-    secret: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    timeout_minutes: Annotated[int, bounded(1, 1440)] = 60

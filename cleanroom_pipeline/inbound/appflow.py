@@ -1,14 +1,16 @@
-"""The ops of a pull: start the flow, wait for its execution; and the job, token first.
+"""The ops of a pull: start the flow, wait for its execution.
 
 Here: the order of things, and what a state means for the run. Not here: the token
-(`inbound.connector_token`), AppFlow's calls (`aws.appflow`), requests (`inbound.appflow_requests`),
-and what becomes of the files afterwards: the connector's sensor takes them from here, as it does
-with a push.
+(`inbound.connector_token`), AppFlow's calls (`aws.appflow`), flows (`inbound.flow_definitions`),
+the job (`inbound.pulls`), and what becomes of the files afterwards: the connector's sensor takes
+them from here, as it does with a push.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -24,30 +26,60 @@ from cleanroom_pipeline.inbound.appflow_execution import (
     is_settled,
     pull_reference,
 )
-from cleanroom_pipeline.inbound.appflow_requests import (
-    create_flow_request,
-    delivery_prefix,
-)
 from cleanroom_pipeline.inbound.appflow_start import RUN_KIND, Pull, Starter
-from cleanroom_pipeline.inbound.connector_token import TokenSettings, refresh_connector_token
+from cleanroom_pipeline.inbound.flow_definitions import (
+    MARKETING_CLOUD,
+    MARKETING_CLOUD_API,
+    FlowSpec,
+    delivery_prefix,
+    flow_definition,
+    of_day,
+    with_bucket,
+)
+from cleanroom_pipeline.inbound.flows import put_flow
+from cleanroom_pipeline.inbound.windows import day_of
 from cleanroom_pipeline.ledger import Delivery, Ledger
 
-PULL_JOB_SUFFIX = "__pull_job"
 LONGEST_PAUSE_SECONDS = 20.0
 # A cancellation takes seconds; one that takes this long will not end by itself.
 LIMITS = Limits(states={CANCEL_STARTED: 600.0})
 
 
 class PullSettings(dg.Config):
-    """What the ops need to know of their connector; the job fills it in."""
+    """What the ops need to know of their connector; the job fills it in.
+
+    `definition` is the flow as CreateFlow takes it, but for the bucket; without it, all of a
+    Marketing Cloud object is pulled. `date_field` is the field by which a day can be asked for, and
+    `date_type` what AppFlow calls its type, where that is not the usual one.
+    """
 
     connector: str
-    secret: str
+    secret: str = ""
     profile: str
     flow: str
     entity: str
     prefix: str
     timeout_minutes: int = 60
+    definition: dict[str, Any] = {}  # noqa: RUF012 (Dagster makes a field of it)
+    date_field: str = ""
+    date_type: str = ""
+
+    def flow_of(self, day: str = "") -> dict[str, Any]:
+        """Return the flow that pulls a day, or all; the bucket is not in it."""
+        definition = self.definition or flow_definition(
+            FlowSpec(
+                name=self.flow,
+                connector=self.connector,
+                application=MARKETING_CLOUD,
+                api_version=MARKETING_CLOUD_API,
+                profile=self.profile,
+                entity=self.entity,
+                prefix=self.prefix,
+            )
+        )
+        if not day:
+            return definition
+        return of_day(definition, day_of(day), self.date_field, self.date_type)
 
 
 def pull_of(context: dg.OpExecutionContext, flow: str) -> tuple[str, str]:
@@ -70,37 +102,40 @@ def start_appflow_run(
     storage: S3Storage,
     appflow: AppFlow,
     ledger: Ledger,
+    day: str = "",
 ) -> str:
     """Start the flow once for a tick of its schedule, whatever ends this process in between."""
-    created = appflow.ensure_flow(
-        create_flow_request(
-            config.flow, config.profile, config.entity, storage.inbound_bucket, config.prefix
-        )
-    )
-    if created:
-        context.log.info("Created flow %s.", config.flow)
-    reference, root_run_id = pull_of(context, config.flow)
-    pull = Pull(config.connector, config.flow, reference, root_run_id)
+    definition = config.flow_of(day)
+    flow = definition["flowName"]
+    done = put_flow(appflow, with_bucket(definition, storage.inbound_bucket))
+    if done.words:
+        context.log.info("%s", done.words)
+    reference, root_run_id = pull_of(context, flow)
+    pull = Pull(config.connector, flow, reference, root_run_id)
     starter = Starter(appflow, ledger, lambda: datetime.now(UTC))
 
     def cancel() -> None:
-        cancel_execution(context, appflow, config.flow, starter.going_on(pull))
+        cancel_execution(context, appflow, flow, starter.going_on(pull))
 
-    for late in starter.settle_earlier(pull, partial(deliver, ledger, config)):
+    for late in starter.settle_earlier(
+        pull, partial(deliver, ledger, config.connector, definition)
+    ):
         context.log.warning(
             "Execution %s of an earlier pull has ended well since its run did: delivered now.", late
         )
-    with stopping_when_canceled(context, f"flow {config.flow}", cancel):
+    with stopping_when_canceled(context, f"flow {flow}", cancel):
         execution_id, how = starter.execution_for(pull)
-    context.log.info("Execution %s of flow %s: %s.", execution_id, config.flow, how)
+    context.log.info("Execution %s of flow %s: %s.", execution_id, flow, how)
     return execution_id
 
 
-def deliver(ledger: Ledger, config: PullSettings, execution: FlowExecution) -> bool:
+def deliver(
+    ledger: Ledger, connector: str, definition: Mapping[str, Any], execution: FlowExecution
+) -> bool:
     """Record what an execution brought as a whole delivery; False where that was done before."""
-    prefix = delivery_prefix(config.prefix, config.flow, execution.execution_id)
+    prefix = delivery_prefix(definition, execution.execution_id)
     delivery = Delivery(execution.execution_id, prefix, execution.records, datetime.now(UTC))
-    return ledger.record_delivery(config.connector, delivery)
+    return ledger.record_delivery(connector, delivery)
 
 
 def cancel_execution(
@@ -118,18 +153,18 @@ def cancel_execution(
 
 
 def wait_for_execution(
-    context: dg.OpExecutionContext, config: PullSettings, appflow: AppFlow, execution_id: str
+    context: dg.OpExecutionContext, appflow: AppFlow, flow: str, execution_id: str, minutes: int
 ) -> FlowExecution:
     """Wait until the execution is over, or as good as over, and return it."""
     return wait_until_final(
-        lambda: appflow.execution(config.flow, execution_id),
+        lambda: appflow.execution(flow, execution_id),
         EXECUTION_STATES,
-        deadline_seconds=60 * config.timeout_minutes,
+        deadline_seconds=60 * minutes,
         longest_pause=LONGEST_PAUSE_SECONDS,
         now=time.monotonic,
         sleep=time.sleep,
         on_change=lambda status: context.log.info("Execution is %s.", status.state),
-        what=f"execution {execution_id} of flow {config.flow}",
+        what=f"execution {execution_id} of flow {flow}",
         limits=LIMITS,
         passing=passing,
         on_trouble=lambda words: context.log.warning("AppFlow can't tell: %s.", words),
@@ -146,10 +181,12 @@ def wait_for_appflow_run(
     appflow: AppFlow,
     ledger: Ledger,
     execution_id: str,
+    day: str = "",
 ) -> None:
     """Wait until the execution is over; anything but Successful without put failures fails."""
-
-    reference, _ = pull_of(context, config.flow)
+    definition = config.flow_of(day)
+    flow = definition["flowName"]
+    reference, _ = pull_of(context, flow)
     settle = partial(
         ledger.settle_external_run, config.connector, RUN_KIND, reference, execution_id
     )
@@ -160,13 +197,13 @@ def wait_for_appflow_run(
         return
 
     def cancel() -> None:
-        cancel_execution(context, appflow, config.flow, execution_id)
+        cancel_execution(context, appflow, flow, execution_id)
 
     with stopping_when_canceled(context, f"execution {execution_id}", cancel):
-        execution = wait_for_execution(context, config, appflow, execution_id)
-    failure = failure_of(execution, f"Execution {execution_id} of flow {config.flow}")
+        execution = wait_for_execution(context, appflow, flow, execution_id, config.timeout_minutes)
+    failure = failure_of(execution, f"Execution {execution_id} of flow {flow}")
     if failure is None:
-        deliver(ledger, config, execution)
+        deliver(ledger, config.connector, definition, execution)
     if is_settled(execution):
         settle()
     if failure is not None:
@@ -176,29 +213,4 @@ def wait_for_appflow_run(
         execution.records,
         execution.bytes_written,
         "" if execution.records else ": an empty delivery, which makes no batch",
-    )
-
-
-@dg.graph
-def pull_graph() -> None:
-    """Refresh, start, wait."""
-    wait_for_appflow_run(start_appflow_run(refresh_connector_token()))
-
-
-def build_pull_job(settings: PullSettings, tags: dict[str, str]) -> dg.JobDefinition:
-    """Build the job `<connector>__pull_job`."""
-    config = settings.model_dump()
-    token = TokenSettings(secret=settings.secret, profile=settings.profile)
-    return pull_graph.to_job(
-        name=settings.connector + PULL_JOB_SUFFIX,
-        description=f"Pulls {settings.entity} through AppFlow into s3 under {settings.prefix}.",
-        config={
-            "ops": {
-                refresh_connector_token.name: {"config": token.model_dump()},
-                start_appflow_run.name: {"config": config},
-                wait_for_appflow_run.name: {"config": config},
-            }
-        },
-        tags=tags,
-        executor_def=dg.in_process_executor,
     )

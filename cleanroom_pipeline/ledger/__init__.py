@@ -19,6 +19,7 @@ was taken in the past:
 | empty delivery   | `empty#<connector>`    | `<revision>`                | newest first          |
 | notice           | `notice`               | `<connector>#<state id>`    | all: those not told   |
 | told notice      | `told`                 | `<connector>#<state id>`    | no read: it is there  |
+| pull             | `pull#<connector>`     | `<end of what it asked for>`| the newest alone      |
 | external run     | `run#<connector>`      | `<kind>#<reference>`        | one get, or a prefix  |
 
 An object version is pending or taken, never both: a transaction moves it. What takes something from
@@ -30,8 +31,9 @@ A batch is cut in steps of which each can be repeated: the manifest is written t
 the batch as open (only one can be); its objects are moved; then, in one transaction, the batch is
 recorded as cut and active, and no longer open. Whoever finds an open batch finishes it.
 
-Taken items, empty deliveries, told notices and external runs expire. Batches stay: each is small,
-and the index of the manifests, in which older arrivals are found again (`inbound.history`).
+Taken items, empty deliveries, told notices and external runs expire. Pulls and batches stay: each
+is small, and batches are the index of the manifests, in which older arrivals are found again
+(`inbound.history`).
 """
 
 from cleanroom_pipeline.ledger.items import (

@@ -119,6 +119,17 @@ class Ledger(ExternalRuns):
         partitions = (f"pending#{connector}", f"taken#{connector}")
         return any(self.table.get(pk, sk) is not None for pk in partitions)
 
+    def record_pull(self, connector: str, end: datetime, *, run_id: str) -> bool:
+        """Record up to when a whole pull asked, by the second; False where it was before."""
+        moment = utc_text(end.replace(microsecond=0))
+        item = {"pk": f"pull#{connector}", "sk": moment, "run_id": run_id}
+        return self.table.write(Put(item, ABSENT))
+
+    def last_pull(self, connector: str) -> datetime | None:
+        """Return up to when the last whole pull asked, whichever was recorded last."""
+        items = self.table.query(f"pull#{connector}", newest_first=True, limit=1)
+        return next((utc_moment(item["sk"]) for item in items), None)
+
     def record_taken(
         self, connector: str, batch_id: str, arrivals: Sequence[Arrival], *, at: datetime
     ) -> None:

@@ -29,6 +29,7 @@ LONGEST_REASON = 2_000
 
 SAFE_ERRORS = frozenset(
     {
+        "AppFlowInUseError",
         "CipherError",
         "ConnectorProfileError",
         "CostLimitError",
@@ -39,6 +40,8 @@ SAFE_ERRORS = frozenset(
         "ExternalRunError",
         "FileReadError",
         "InsecureUrlError",
+        "FlowRefusedError",
+        "ForeignFlowError",
         "LedgerBusyError",
         "LedgerError",
         "ManifestError",
@@ -76,6 +79,7 @@ SAFE_ERRORS = frozenset(
         "ZeroRowsError",
         "UnreadableRecipeError",
         "UnversionedBucketError",
+        "WindowError",
     }
 )
 

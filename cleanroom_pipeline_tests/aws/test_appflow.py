@@ -8,22 +8,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cleanroom_pipeline.aws.appflow import (
-    CHOSEN_ONCE,
     CONFLICT,
     AppFlow,
     AppFlowInUseError,
+    FlowRefusedError,
     Started,
 )
-from cleanroom_pipeline.inbound.appflow_requests import create_flow_request
-from cleanroom_pipeline_tests.inbound.appflow_stand_in import MODEL, appflow_over, error_of
+from cleanroom_pipeline.inbound.flow_changes import update_of
+from cleanroom_pipeline.inbound.flow_definitions import FlowSpec, flow_definition, with_bucket
+from cleanroom_pipeline_tests.inbound.appflow_stand_in import appflow_over, error_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ARN = "arn:aws:appflow:us-east-1:123456789012:flow/f"
-DEFINITION = {
-    **create_flow_request("flow", "p", "ClickEvent", "bucket", "inbound/clicks/"),
-    "tags": {"a": "b"},
-    "kmsArn": "arn:aws:kms:us-east-1:123456789012:key/k",
-}
+SPEC = FlowSpec("flow", "clicks", "Salesforce", "p", "Thing", "inbound/clicks/")
+DEFINITION = with_bucket(flow_definition(SPEC), "bucket")
 Answer = Mapping[str, Any] | ClientError
 
 
@@ -63,12 +61,6 @@ def record(name: str, state: str = "Successful") -> dict[str, Any]:
     }
 
 
-def test_what_update_flow_does_not_take_is_what_create_flow_takes_beside_it() -> None:
-    create: Any = MODEL.model.operation_model("CreateFlow").input_shape
-    update: Any = MODEL.model.operation_model("UpdateFlow").input_shape
-    assert set(create.members) - set(update.members) == CHOSEN_ONCE
-
-
 def test_a_flow_is_created_updated_described_and_deleted() -> None:
     script = Script(
         CreateFlow=[{"flowArn": ARN}],
@@ -77,32 +69,36 @@ def test_a_flow_is_created_updated_described_and_deleted() -> None:
         DeleteFlow=[{}, gone("DeleteFlow")],
     )
     appflow = appflow_over(script)
-    appflow.create(DEFINITION)
-    appflow.update(DEFINITION)
+    assert appflow.create(DEFINITION)
+    appflow.update(update_of(DEFINITION))
     assert appflow.describe("flow") == {"flowName": "flow"}
     assert appflow.describe("flow") is None
     assert (appflow.delete("flow"), appflow.delete("flow")) == (True, False)
     asked = dict(script.asked[:2])
-    assert asked["CreateFlow"] == DEFINITION
-    assert asked["UpdateFlow"] == {k: v for k, v in DEFINITION.items() if k not in CHOSEN_ONCE}
+    assert asked == {"CreateFlow": DEFINITION, "UpdateFlow": update_of(DEFINITION)}
     # AppFlow is never told to delete what is in use.
     assert all(not params.get("forceDelete") for _, params in script.asked)
 
 
-def test_a_flow_that_is_missing_is_created_and_one_that_is_there_is_left() -> None:
-    script = Script(
-        DescribeFlow=[gone("DescribeFlow"), {"flowName": "flow"}], CreateFlow=[{"flowArn": ARN}]
-    )
-    appflow = appflow_over(script)
-    assert appflow.ensure_flow(DEFINITION)
-    assert not appflow.ensure_flow(DEFINITION)
+def test_a_flow_that_is_there_is_not_created() -> None:
+    assert not appflow_over(Script(CreateFlow=[conflict("CreateFlow")])).create(DEFINITION)
+
+
+def test_a_flow_that_appflow_does_not_take_is_refused_with_its_words() -> None:
+    script = Script(UpdateFlow=[error_of("UpdateFlow", "ValidationException", 400)])
+    with pytest.raises(FlowRefusedError, match=r"refuses flow flow .ValidationException"):
+        appflow_over(script).update(update_of(DEFINITION))
 
 
 @pytest.mark.parametrize(
     ("operation", "delete", "said"),
     [
-        ("DeleteFlow", lambda appflow: appflow.delete("clicks"), "flow clicks while it is running"),
-        ("DeleteConnectorProfile", lambda appflow: appflow.delete_profile("sfmc"), "a flow uses"),
+        ("DeleteFlow", lambda appflow: appflow.delete("clicks"), "Flow clicks is running"),
+        (
+            "DeleteConnectorProfile",
+            lambda appflow: appflow.delete_profile("sfmc"),
+            "in use by a flow",
+        ),
     ],
 )
 def test_what_is_in_use_is_not_deleted_and_it_is_said_what_to_do(
@@ -125,30 +121,24 @@ def test_a_profile_is_found_by_its_whole_name() -> None:
     assert appflow.profile("sfmc") is None
 
 
-def test_flows_are_listed_over_all_pages_by_the_beginning_of_their_names() -> None:
+def test_flows_are_listed_over_all_pages() -> None:
     script = Script(
         ListFlows=[
             {"flows": [{"flowName": "shop-b"}, {"flowName": "other"}], "nextToken": "2"},
             {"flows": [{"flowName": "shop-a"}]},
         ]
     )
-    found = appflow_over(script).flows("shop-")
-    assert [flow["flowName"] for flow in found] == ["shop-a", "shop-b"]
+    found = appflow_over(script).flows()
+    assert [flow["flowName"] for flow in found] == ["shop-b", "other", "shop-a"]
     assert script.asked[1][1]["nextToken"] == "2"
 
 
-def test_tags_are_read_set_and_removed() -> None:
-    script = Script(
-        ListTagsForResource=[{"tags": {"a": "b"}}, {}], TagResource=[{}], UntagResource=[{}]
-    )
+def test_tags_are_read_and_set() -> None:
+    script = Script(ListTagsForResource=[{"tags": {"a": "b"}}, {}], TagResource=[{}])
     appflow = appflow_over(script)
     assert (appflow.tags(ARN), appflow.tags(ARN)) == ({"a": "b"}, {})
-    appflow.put_tags(ARN, {"a": "c"}, ["d"])
-    appflow.put_tags(ARN, {})
-    assert dict(script.asked[2:]) == {
-        "TagResource": {"resourceArn": ARN, "tags": {"a": "c"}},
-        "UntagResource": {"resourceArn": ARN, "tagKeys": ["d"]},
-    }
+    appflow.put_tags(ARN, {"a": "c"})
+    assert script.asked[2] == ("TagResource", {"resourceArn": ARN, "tags": {"a": "c"}})
 
 
 def test_executions_are_read_a_page_at_a_time_and_no_further_than_needed() -> None:

@@ -72,6 +72,7 @@ class MemoryAppFlow:
     executions: list[Execution] = field(default_factory=list)
     failures: list[tuple[str, int]] = field(default_factory=list)
     refusal: tuple[str, int] | None = None
+    flow: dict[str, Any] = field(default_factory=dict)
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     on_start: Callable[[Execution], None] = lambda _execution: None
     on_describe: Callable[[], None] = lambda: None
@@ -90,7 +91,15 @@ class MemoryAppFlow:
         self.requests.append((operation, params))
         match operation:
             case "DescribeFlow":
-                return {"flowName": params["flowName"]}
+                arn = f"arn:aws:appflow:us-east-1:123456789012:flow/{params['flowName']}"
+                return self.flow or {"flowName": params["flowName"], "flowArn": arn}
+            case "UpdateFlow":
+                arn = f"arn:aws:appflow:us-east-1:123456789012:flow/{params['flowName']}"
+                self.flow = {**params, "flowArn": arn}
+                return {"flowStatus": "Active"}
+            case "TagResource":
+                self.flow = {**self.flow, "tags": dict(params["tags"])}
+                return {}
             case "StartFlow":
                 return dict(self.gate.write("StartFlow", params, partial(self._start, params)))
             case "DescribeFlowExecutionRecords":

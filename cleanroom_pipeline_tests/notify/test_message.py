@@ -237,11 +237,11 @@ def test_a_step_tells_its_stage() -> None:
 
 # Errors that a run of ours can't end with, or whose texts repeat what stands in a file.
 NOT_TOLD = {
-    "AppFlowInUseError": "the command line's",
     "ConnectorError": "the code location does not load",
     "OverlapError": "the code location does not load",
     "DataBrewUnavailableError": "a start and a wait handle it",
     "FileListError": "a completion policy handles it",
+    "LaunchError": "the command line's",
     "MessageError": "a tick handles it",
     "MissingEnvironmentError": "the command line's",
     "NotParquetError": "publishing handles it",

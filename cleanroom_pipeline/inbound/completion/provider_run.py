@@ -3,6 +3,7 @@
 Here: that policy. Not here: how a provider is asked (`inbound.appflow`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,16 +19,32 @@ from cleanroom_pipeline.inbound.completion.decision import (
 from cleanroom_pipeline.inbound.completion.defaults import PolicyDefaults
 from cleanroom_pipeline.model import Arrival
 
+DAY_FOLDER = re.compile(r"(?:^|/)day=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
+"""The folder that a pull of one day writes to, in the prefix of its delivery."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderRun(PolicyDefaults):
     """Whole once the provider reports the run as ended well. Choose it for AppFlow.
 
     Each execution writes under a prefix of its own, and becomes one batch, the earliest first.
-    Executions that share a prefix can't be told apart: they are one batch.
+    Executions that share a prefix can't be told apart: they are one batch. An execution that was
+    asked for one day says so in its prefix, and its batch holds that day in full.
     """
 
     name: str = "provider_run"
+
+    def by_hand(self, look: Look, reason: str) -> Whole | None:
+        """Return all that is pending; of pulls of days, the earliest day, as a batch is of one."""
+        days = {arrival: _day(arrival.key) for arrival in look.data}
+        day = min(filter(None, days.values()), default=None)
+        if day is None:
+            return PolicyDefaults.by_hand(self, look, reason)
+        files = tuple(sorted(arrival for arrival in look.data if days[arrival] == day))
+        deliveries = tuple(
+            one.execution_id for one in look.deliveries if _day(one.prefix.rstrip("/") + "/") == day
+        )
+        return Whole(files, reason, deliveries=deliveries, day=day)
 
     def decide(self, look: Look) -> Decision:
         """Decide by the deliveries that ended, in the order in which they did."""
@@ -42,7 +59,14 @@ class ProviderRun(PolicyDefaults):
             signals = _below(prefix, look.signals)
             if files:
                 reason = f"Execution {named} ended well with {records} records."
-                return Whole(files, reason, signals=signals, deliveries=ids, records=records)
+                return Whole(
+                    files,
+                    reason,
+                    signals=signals,
+                    deliveries=ids,
+                    records=records,
+                    day=_day(prefix),
+                )
             if not records:
                 reason = f"Execution {named} ended well with no record."
                 return Empty(reason, signals=signals, deliveries=ids)
@@ -56,6 +80,11 @@ def _by_prefix(deliveries: Sequence[CompleteDelivery]) -> dict[str, list[Complet
         # Without its slash, the prefix of execution 1 would hold the files of execution 10.
         groups.setdefault(delivery.prefix.rstrip("/") + "/", []).append(delivery)
     return groups
+
+
+def _day(prefix: str) -> str | None:
+    named = DAY_FOLDER.findall(prefix)
+    return named[-1] if named else None
 
 
 def _below(prefix: str, arrivals: Sequence[Arrival]) -> tuple[Arrival, ...]:

@@ -1,3 +1,5 @@
+import pytest
+
 from cleanroom_pipeline.inbound.completion.decision import CompleteDelivery, Empty, Nothing, Waiting
 from cleanroom_pipeline.inbound.completion.provider_run import ProviderRun
 from cleanroom_pipeline_tests.inbound.completion.looks import (
@@ -28,6 +30,33 @@ def test_an_execution_that_ended_makes_a_batch_of_its_own_files_alone() -> None:
     assert keys(done) == ["in/flow/e1/a"]
     assert (done.deliveries, done.records) == (("e1",), 7)
     assert [signal.key for signal in done.signals] == ["in/flow/e1/_SUCCESS"]
+
+
+def test_the_batch_of_an_execution_that_was_asked_for_a_day_is_that_day() -> None:
+    prefix = "in/day=2026-10-01/flow-day-20261001/e1/"
+    seen = look(POLICY, arrival(f"{prefix}a"), deliveries=[CompleteDelivery("e1", prefix, 7)])
+    assert whole(POLICY.decide(seen)).day == "2026-10-01"
+
+
+@pytest.mark.parametrize("prefix", ["in/flow/e1/", "in/today=2026-10-01/e1/", "in/day=1/e1/"])
+def test_the_batch_of_an_execution_that_was_asked_for_all_is_of_no_day(prefix: str) -> None:
+    seen = look(POLICY, arrival(f"{prefix}a"), deliveries=[CompleteDelivery("e1", prefix, 7)])
+    assert whole(POLICY.decide(seen)).day is None
+
+
+def test_a_person_cuts_the_earliest_day_of_pulls_of_days() -> None:
+    later, earlier = "in/day=2026-10-02/f/e2/a", "in/day=2026-10-01/f/e1/a"
+    ended = [CompleteDelivery(f"e{n}", f"in/day=2026-10-0{n}/f/e{n}/", 9) for n in (1, 2)]
+    seen = look(POLICY, arrival(later), arrival(earlier), deliveries=ended)
+    done = POLICY.by_hand(seen, "now")
+    assert done
+    assert (keys(done), done.day, done.deliveries) == ([earlier], "2026-10-01", ("e1",))
+
+
+def test_a_person_cuts_all_of_pulls_of_all() -> None:
+    done = POLICY.by_hand(look(POLICY, arrival("in/f/e2/a"), arrival("in/f/e1/a")), "now")
+    assert done
+    assert (keys(done), done.day) == (["in/f/e1/a", "in/f/e2/a"], None)
 
 
 def test_files_of_an_execution_that_has_not_ended_wait() -> None:
