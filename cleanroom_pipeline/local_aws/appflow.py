@@ -111,7 +111,7 @@ class AppFlow:
         return {"connectorProfileArn": profile.arn}
 
     def _refuse_wrong_token(self, profile: Profile) -> None:
-        """Refuse a token that the application doesn't know; without one, nothing is tried."""
+        """Refuse a token that is unknown or has expired; without one, nothing is tried yet."""
         if profile.token_digest and not self.authenticated(profile, self._clock.now()):
             raise _not_authenticated(profile.name)
 
@@ -181,8 +181,7 @@ class AppFlow:
         if name is None:
             raise ServiceError("ValidationException", "The source needs a connectorProfileName.")
         # AppFlow asks the application for the fields of the flow's object.
-        if not self.authenticated(self._profile(call.region, name), self._clock.now()):
-            raise _not_authenticated(name)
+        self._refuse_wrong_token(self._profile(call.region, name))
 
     def _describe_flow(self, call: Call) -> Mapping[str, Any]:
         flow = self._flow(call)

@@ -194,6 +194,8 @@ def test_what_needs_the_application_is_refused_without_a_token_that_it_knows(
         appflow.create_flow(**other)
     with pytest.raises(refused.ConnectorAuthenticationException):
         appflow.update_flow(**flow_definition())
+    marketing.update_profile(None)
+    appflow.update_flow(**flow_definition())
     marketing.update_profile(marketing.new_token())
     appflow.create_flow(**other)
 
