@@ -146,6 +146,29 @@ def test_a_restart_goes_on_where_the_last_one_stopped(process: Process) -> None:
     assert state_of(endpoint, ciphertext) == before
 
 
+def test_the_calls_of_a_pipeline_are_written_to_the_file_that_the_environment_names(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls.txt"
+    monkeypatch.setenv("CLEANROOM_LOCAL_AWS_CALLS", str(calls))
+    endpoint = process.start()
+    provision(endpoint)
+    assert not calls.exists()
+    pipeline = Clients(endpoint, "cleanroom-pipeline")
+    pipeline.get("databrew", REGION).list_jobs()
+    pipeline.get("s3", REGION).list_buckets()
+    assert calls.read_text() == "databrew:ListJobs\ns3:ListBuckets\n"
+
+
+def test_what_was_scripted_outlives_a_restart(process: Process) -> None:
+    endpoint = process.start()
+    send("PUT", f"{endpoint}/_local/databrew/outcomes/*", {"state": "FAILED", "times": None})
+    send("PUT", f"{endpoint}/_local/faults", {"service": "databrew", "kind": "error"})
+    faults = send("GET", f"{endpoint}/_local/faults")
+    process.stop()
+    assert send("GET", f"{process.start()}/_local/faults") == faults
+
+
 def test_by_the_real_clock_a_run_ends_by_itself(process: Process) -> None:
     endpoint = process.start()
     provision(endpoint)
