@@ -47,6 +47,9 @@ MOTO_S = (
 def asked(call: Call) -> dict[str, Any]:
     """Return moto's answer; ServiceError with a code of DataBrew's model where it refuses."""
     answer = call.ask_moto()
+    if answer.status >= 400 and answer.body.lstrip().startswith(b"<"):
+        # moto takes a slash in a name for one in the path, and then has no such path.
+        raise ServiceError("ValidationException", "The local AWS takes no slash in a name.")
     told: dict[str, Any] = json.loads(answer.body or b"{}")
     if answer.status < 400:
         return told

@@ -45,6 +45,11 @@ def test_a_dataset_has_one_source(brewery: Brewery, sources: dict[str, Any]) -> 
     assert refused(lambda: create(Name="other", Input=sources)) == "ValidationException"
 
 
+def test_a_name_that_moto_can_t_tell_from_a_path_is_refused(brewery: Brewery) -> None:
+    brewery.databrew.create_dataset(Name="a/b", Input=S3_INPUT)
+    assert refused(lambda: brewery.databrew.describe_dataset(Name="a/b")) == "ValidationException"
+
+
 def test_what_a_job_uses_is_not_deleted(brewery: Brewery) -> None:
     brewery.job()
     databrew = brewery.databrew
