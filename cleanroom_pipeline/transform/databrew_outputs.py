@@ -4,6 +4,7 @@ Here: its part files, found by the run's own record, their footers and columns. 
 recipe should give (`transform.expected_columns`), or copying: the files stay where they are.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,6 +17,8 @@ from cleanroom_pipeline.external_runs import ExternalRunError
 from cleanroom_pipeline.model import TransformedFile
 from cleanroom_pipeline.parquet_footer import NotParquetError, read_footer
 from cleanroom_pipeline.transform.expected_columns import ExpectedColumns, departures
+
+PART = re.compile(r"_part\d+")
 
 
 class RunOutputError(ExternalRunError):
@@ -71,7 +74,8 @@ def part_files(storage: S3Storage, run: JobRun) -> tuple[str, tuple[TransformedF
             f"DataBrew run {run.run_id} tells of {len(run.outputs)} outputs; there must be one, "
             f"under a prefix of s3://{storage.transformed_bucket}/."
         )
-    files = tuple(file for file in storage.list_transformed(ours[0]) if "_part" in file.key)
+    listed = storage.list_transformed(ours[0])
+    files = tuple(file for file in listed if PART.search(PurePosixPath(file.key).name))
     folders = {str(PurePosixPath(file.key).parent) + "/" for file in files}
     if len(folders) != 1:
         raise RunOutputError(

@@ -45,6 +45,15 @@ def test_rows_are_counted_and_files_named_where_they_lie() -> None:
     ]
 
 
+def test_a_connector_whose_name_looks_like_a_part_is_read_as_any_other() -> None:
+    bucket = MemoryBucket.behind(Gate())
+    folder = "tables/shop_partners/batch/one/"
+    bucket.put(f"{folder}job_1/job_1_part00000.parquet", parquet(ROWS))
+    bucket.put(f"{folder}_SUCCESS", b"")
+    run = JobRun("db_1", "SUCCEEDED", outputs=(OutputLocation("transformed", folder),))
+    assert read_output(bucket, run, EXPECTED).rows == 2
+
+
 def test_nothing_two_folders_and_no_parquet_are_refused() -> None:
     with pytest.raises(RunOutputError, match="left 0 folders with part files"):
         output()
