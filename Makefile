@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-WORKERS ?= 2
+WORKERS ?= 3
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo ui test test-unit test-deep lint format docs bench lock clean distclean
+.PHONY: help demo ui test test-unit test-deep lint format docs bench aws-calls lock clean distclean
 
 help:
 	@echo "make demo    one push and one pull delivery, end to end, on the local AWS"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-deep   the slow ones: 10,000 random histories, a daemon that is killed 20 times"
 	@echo "make lint    ruff, format check, types, import contracts"
 	@echo "make docs    the reference of recipe operations, from their declarations"
+	@echo "make aws-calls   the list of AWS calls, from a run of all tests"
 	@echo "make bench   ratios beside their targets"
 	@echo "make clean   remove what the local AWS and Dagster keep under .local/"
 
@@ -60,6 +61,11 @@ docs: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m cleanroom_pipeline_tests.benchmarks
+
+aws-calls: $(INSTALLED)
+	@rm -rf .local/aws-calls
+	@CLEANROOM_COLLECT_AWS_CALLS=.local/aws-calls $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not deep"
+	@$(BIN)/python -m cleanroom_pipeline_tests.aws_calls .local/aws-calls
 
 lock: $(INSTALLED)
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header \

@@ -1,9 +1,12 @@
 """Fixtures that several test folders share: AWS in this process, and resources bound to it."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
@@ -12,8 +15,22 @@ from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sqs import InboundQueue
 from cleanroom_pipeline.ledger import Ledger
+from cleanroom_pipeline_tests.aws_calls import API_CALL, COLLECT_VARIABLE, collect, listed, watched
 
 REGION = "us-east-1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def aws_calls() -> Iterator[set[str]]:
+    """What the pipeline asks AWS for in these tests, each request held against its model."""
+    folder = os.environ.get(COLLECT_VARIABLE)
+    seen: set[str] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        call = watched(getattr(BaseClient, API_CALL), seen, None if folder else listed())
+        patch.setattr(BaseClient, API_CALL, call)
+        yield seen
+    if folder:
+        collect(seen, Path(folder))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,11 @@ import boto3
 import dagster as dg
 
 from cleanroom_pipeline.demo.deliveries import seed_deliveries
+from cleanroom_pipeline.demo.expired_token import (
+    TokenDemoError,
+    leave_expired_token,
+    refreshed_token,
+)
 from cleanroom_pipeline.demo.processes import LocalPipeline, ProcessError
 from cleanroom_pipeline.demo.report import MissingReportError, print_report
 from cleanroom_pipeline.ledger import Ledger
@@ -26,7 +32,9 @@ from cleanroom_pipeline.model import BatchState
 from cleanroom_pipeline.resources import build_resources
 
 CONNECTORS = ("bigquery_customers", "sfmc_click_events")
-PULL_JOB = "sfmc_click_events__pull_job"
+PULLED = "sfmc_click_events"
+PULL_JOB = f"{PULLED}__pull_job"
+SECRET = "cleanroom/sfmc"  # noqa: S105  # a secret's name
 CUSTOMERS, CLICKS, SEED = 6000, 4000, 7
 DEADLINE_SECONDS = 170.0
 LOOK_SECONDS = 0.5
@@ -123,6 +131,8 @@ def wait_for_tables(
 def run_demo(state_dir: Path, project_dir: Path, *, say: Say) -> None:
     """Walk one delivery of each kind from its source to its table; DemoError if one gets lost."""
     began = time.monotonic()
+    # Dagster tells of the age of its own parameters when it binds what the report reads.
+    warnings.simplefilter("ignore", dg.BetaWarning)
     try:
         say("Starting the local AWS and the Dagster daemon ...")
         with LocalPipeline(
@@ -132,15 +142,19 @@ def run_demo(state_dir: Path, project_dir: Path, *, say: Say) -> None:
             environment = pipeline.environment
             say("\nWhat arrives")
             say("  " + seed_deliveries(environment, customers=CUSTOMERS, clicks=CLICKS, seed=SEED))
-            launch_pull(project_dir, pipeline.child_environment())
-            say("\nFrom delivery to table")
             with (
                 pipeline_resources(environment, pipeline.dagster_home) as resources,
                 dg.DagsterInstance.get() as instance,
             ):
+                endpoint = environment["AWS_ENDPOINT_URL"]
+                say("\nAn access token that has expired")
+                say("  " + leave_expired_token(resources, endpoint, PULLED, SECRET))
+                launch_pull(project_dir, pipeline.child_environment())
+                say("\nFrom delivery to table")
                 published, messages = wait_for_tables(pipeline, resources.ledger, instance, say)
+                say(f"         token: {refreshed_token(instance, PULL_JOB)}")
                 print_report(published, messages, resources, instance, say)
-    except (ProcessError, MissingReportError) as error:
+    except (ProcessError, MissingReportError, TokenDemoError) as error:
         raise DemoError(str(error)) from error
     say(
         f"\nDone in {time.monotonic() - began:.0f} s. `make ui` opens the Dagster UI on what this "

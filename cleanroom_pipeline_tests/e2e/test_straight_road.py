@@ -21,7 +21,8 @@ from cleanroom_pipeline.catalog.reader import read_table
 from cleanroom_pipeline.demo.click_events import click_events
 from cleanroom_pipeline.demo.customers import customers
 from cleanroom_pipeline.demo.deliveries import fill_marketing_cloud, push_customers
-from cleanroom_pipeline.demo.walkthrough import launch_pull
+from cleanroom_pipeline.demo.expired_token import leave_expired_token, refreshed_token
+from cleanroom_pipeline.demo.walkthrough import PULL_JOB, SECRET, launch_pull
 from cleanroom_pipeline.model import BatchState, Manifest, manifest_key
 from cleanroom_pipeline.records import read_transformed
 from cleanroom_pipeline_tests.e2e.conftest import PROJECT, Running
@@ -46,8 +47,15 @@ def pushed(running: Running) -> str:
 
 
 @pytest.fixture(scope="module")
-def pulled(running: Running) -> str:
-    """The batch that a pull became."""
+def refusal(running: Running) -> str:
+    """What AppFlow says of the connector profile, whose token has expired."""
+    endpoint = running.pipeline.environment["AWS_ENDPOINT_URL"]
+    return leave_expired_token(running.resources, endpoint, PULL, SECRET)
+
+
+@pytest.fixture(scope="module")
+def pulled(running: Running, refusal: str) -> str:
+    """The batch that a pull became; when it began, its token had expired."""
     fill_marketing_cloud(
         running.pipeline.environment["AWS_ENDPOINT_URL"], click_events(CLICKS, seed=SEED)
     )
@@ -113,6 +121,13 @@ def test_the_table_is_one_that_clean_rooms_could_query(
     found = rows(running, table)
     assert found.column_names == names
     assert found.num_rows == transformed.rows_out > 0
+
+
+def test_a_pull_gets_a_new_token_where_the_last_one_has_expired(
+    running: Running, refusal: str, pulled: str
+) -> None:
+    assert "refused the access token" in refusal
+    assert "good for 1079 s" in refreshed_token(running.instance, PULL_JOB)
 
 
 def test_every_object_of_a_table_is_encrypted_under_the_projects_key(

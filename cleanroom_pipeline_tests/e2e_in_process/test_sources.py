@@ -247,14 +247,20 @@ def end_execution(chain: Chain, execution_id: str, files: Sequence[Delivered]) -
         entity="OpenEvent",
         prefix="inbound/sfmc_opens/",
     )
-    with dg.build_op_context(instance=chain.instance) as context:
-        wait_for_appflow_run(
-            context,
-            config=settings,
-            appflow=one_execution(record),
-            ledger=chain.ledger,
-            execution_id=execution_id,
-        )
+
+    @dg.op(out=dg.Out(str))
+    def started() -> str:
+        return execution_id
+
+    @dg.job
+    def end_of_a_pull() -> None:
+        wait_for_appflow_run(execution_id=started())
+
+    end_of_a_pull.execute_in_process(
+        run_config={"ops": {wait_for_appflow_run.name: {"config": settings.model_dump()}}},
+        resources={"appflow": one_execution(record), "ledger": chain.ledger},
+        instance=chain.instance,
+    )
 
 
 def test_appflow_execution_is_a_batch_once_appflow_says_that_it_ended(

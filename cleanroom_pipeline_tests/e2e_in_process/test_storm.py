@@ -49,6 +49,13 @@ STORM: list[dict[str, Any]] = [
     {"kind": "error", "status": 503, "probability": 0.03},
     {"kind": "reset", "probability": 0.02},
     {"kind": "lost_answer", "probability": 0.01},
+    # The one that matters most: DataBrew takes no client token.
+    {
+        "service": "databrew",
+        "operation": "StartJobRun",
+        "kind": "lost_answer",
+        "probability": 0.3,
+    },
     {"kind": "latency", "seconds": 0.05, "probability": 0.1},
 ]
 
@@ -181,15 +188,15 @@ def storm(aws: LocalAws) -> Iterator[Storm]:
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("batches", [10, pytest.param(200, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("batches", [4, pytest.param(200, marks=pytest.mark.deep)])
 def test_in_a_storm_each_batch_is_published_by_one_databrew_run(storm: Storm, batches: int) -> None:
     storm.aws.faults.set([{**fault, "seed": batches} for fault in STORM])
     for number in range(batches):
         until_done(partial(storm.deliver, number))
         storm.publish(until_done(storm.cut))
-    met = {rule["kind"]: rule["met"] for rule in storm.aws.faults.told()}
+    told = storm.aws.faults.told()
     storm.aws.faults.clear()
-    assert all(met.values()), met
+    assert all(rule["met"] for rule in told), told
 
     ended = list(storm.resources.ledger.batches(CONNECTOR))
     states = {batch.state for batch in ended}

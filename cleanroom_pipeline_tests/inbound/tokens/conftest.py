@@ -15,7 +15,7 @@ from cleanroom_pipeline.definitions import build_defs
 from cleanroom_pipeline.demo.click_events import click_events
 from cleanroom_pipeline.demo.deliveries import fill_marketing_cloud
 from cleanroom_pipeline.inbound import connector_token
-from cleanroom_pipeline.inbound.connector_token import refresh_connector_token
+from cleanroom_pipeline.inbound.connector_token import TokenSettings, refresh_connector_token
 from cleanroom_pipeline.inbound.marketing_cloud import Patience
 from cleanroom_pipeline.local_aws.clients import Clients
 from cleanroom_pipeline.local_aws.provision import LocalEnvironment, provision
@@ -23,7 +23,8 @@ from cleanroom_pipeline.local_aws.server import LocalAws
 from cleanroom_pipeline_tests.leaks import leaks_in, leaks_in_folder
 from cleanroom_pipeline_tests.local_aws.token_scripts import scripted_tokens
 
-JOB = "sfmc_click_events__pull_job"
+CONNECTOR = "sfmc_click_events"
+JOB = f"{CONNECTOR}__pull_job"
 SECRET_NAME = "cleanroom/sfmc"
 CLIENT_ID = "client-id-Qw7ZtN3vXk9Lm2"
 CLIENT_SECRET = 'q"uo\\te/s+%27\u00e9\u4e16Zt8vL2mXw9K4nR7pJx1'
@@ -75,11 +76,20 @@ class Pulling:
 
     def refresh(self) -> "Refreshed":
         """Run the op alone, in an instance of its own."""
-        job = self.definitions.resolve_job_def(JOB)
+
+        @dg.job
+        def refresh_alone() -> None:
+            refresh_connector_token()
+
+        settings = TokenSettings(secret=SECRET_NAME, profile=CONNECTOR).model_dump()
         with dg.DagsterInstance.ephemeral() as instance:
-            result = job.execute_in_process(
+            result = refresh_alone.execute_in_process(
+                run_config={"ops": {refresh_connector_token.name: {"config": settings}}},
+                resources={
+                    name: (self.definitions.resources or {})[name]
+                    for name in ("secrets", "appflow")
+                },
                 instance=instance,
-                op_selection=[refresh_connector_token.name],
                 raise_on_error=False,
             )
             logs = instance.all_logs(result.run_id)
