@@ -36,10 +36,10 @@ ui: $(INSTALLED)
 	@exec $(BIN)/cleanroom ui
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not deep"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep"
 
 test-unit: $(INSTALLED)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e and not deep"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not e2e and not deep"
 
 test-deep: $(INSTALLED)
 	@CLEANROOM_HISTORIES=10000 $(BIN)/python -m pytest -p no:cacheprovider --timeout 7200 \
@@ -64,7 +64,7 @@ bench: $(INSTALLED)
 
 aws-calls: $(INSTALLED)
 	@rm -rf .local/aws-calls
-	@CLEANROOM_COLLECT_AWS_CALLS=.local/aws-calls $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not deep"
+	@CLEANROOM_COLLECT_AWS_CALLS=.local/aws-calls $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep"
 	@$(BIN)/python -m cleanroom_pipeline_tests.aws_calls .local/aws-calls
 
 lock: $(INSTALLED)

@@ -8,13 +8,15 @@ list is for: it is what the pipeline's role must be allowed (docs/aws-calls.txt)
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from botocore.client import BaseClient
-from botocore.model import StructureShape
+from botocore.model import ServiceModel, StructureShape
 
 import cleanroom_pipeline
 from cleanroom_pipeline.local_aws.service_model import check
@@ -30,7 +32,11 @@ TESTS = str(Path(__file__).parent) + os.sep
 
 
 def is_pipelines(frame: FrameType | None) -> bool:
-    """Tell whether the nearest caller that is ours is the pipeline itself, and no test of it."""
+    """Tell whether the nearest caller that is ours is the pipeline itself, and no test of it.
+
+    A thread in which boto3 transfers a file has no caller of ours, and counts as the pipeline's:
+    tests transfer files by the same operations.
+    """
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(str(PACKAGE) + os.sep):
@@ -38,7 +44,7 @@ def is_pipelines(frame: FrameType | None) -> bool:
         if name.startswith(TESTS):
             return False
         frame = frame.f_back
-    return False
+    return threading.current_thread() is not threading.main_thread()
 
 
 def listed() -> set[str]:
@@ -46,23 +52,41 @@ def listed() -> set[str]:
     return set(LIST.read_text(encoding="utf-8").split()) if LIST.exists() else set()
 
 
-def watched(call: Callable[..., Any], seen: set[str], known: set[str] | None) -> Callable[..., Any]:
-    """Return `BaseClient._make_api_call`, which first looks at what is asked and by whom.
+@dataclass
+class Watch:
+    """What was asked, and what may be: anything if `known` is None."""
 
-    AssertionError for a request that breaks its model, and for a call that is not in `known`.
-    """
+    known: set[str] | None = None
+    seen: set[str] = field(default_factory=set)
 
-    def watching(self: BaseClient, operation: str, params: dict[str, Any]) -> Any:
-        if is_pipelines(sys._getframe(1)):
-            name = f"{self.meta.service_model.service_name}:{operation}"
-            shape = self.meta.service_model.operation_model(operation).input_shape
-            faults = check(shape, params) if isinstance(shape, StructureShape) else []
-            assert not faults, f"{name} breaks its model: {'; '.join(faults)}"
-            assert known is None or name in known, f"{name} is not in {LIST}: `make aws-calls`"
-            seen.add(name)
-        return call(self, operation, params)
+    def look(self, model: ServiceModel, operation: str, params: Mapping[str, Any]) -> None:
+        """Look at a call of the pipeline's.
 
-    return watching
+        AssertionError for a request that breaks its model, and for a call that is not known.
+        """
+        name = f"{model.service_name}:{operation}"
+        shape = model.operation_model(operation).input_shape
+        # boto3 spells this one out by itself, after it was called.
+        sent = {n: v for n, v in params.items() if n != "CopySource" or isinstance(v, str)}
+        sent |= {"CopySource": "bucket/key"} if len(sent) < len(params) else {}
+        faults = check(shape, sent) if isinstance(shape, StructureShape) else []
+        assert not faults, f"{name} breaks its model: {'; '.join(faults)}"
+        assert self.known is None or name in self.known, f"{name} is not in {LIST}: make aws-calls"
+        self.seen.add(name)
+
+    def over(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return botocore's call, which first looks at what is asked and by whom."""
+
+        def watching(client: BaseClient, operation: str, params: dict[str, Any]) -> Any:
+            if is_pipelines(sys._getframe(1)):
+                self.look(client.meta.service_model, operation, params)
+            return call(client, operation, params)
+
+        return watching
+
+
+# Also for stand-ins of clients, which botocore's own calls do not pass through.
+WATCH = Watch()
 
 
 def collect(seen: set[str], folder: Path) -> None:

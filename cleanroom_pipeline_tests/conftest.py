@@ -15,22 +15,26 @@ from cleanroom_pipeline.aws.s3 import S3Storage
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.aws.sqs import InboundQueue
 from cleanroom_pipeline.ledger import Ledger
-from cleanroom_pipeline_tests.aws_calls import API_CALL, COLLECT_VARIABLE, collect, listed, watched
+from cleanroom_pipeline_tests.aws_calls import API_CALL, COLLECT_VARIABLE, WATCH, collect, listed
 
 REGION = "us-east-1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait most, so that no worker is left with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def aws_calls() -> Iterator[set[str]]:
     """What the pipeline asks AWS for in these tests, each request held against its model."""
     folder = os.environ.get(COLLECT_VARIABLE)
-    seen: set[str] = set()
+    WATCH.known = None if folder else listed()
     with pytest.MonkeyPatch.context() as patch:
-        call = watched(getattr(BaseClient, API_CALL), seen, None if folder else listed())
-        patch.setattr(BaseClient, API_CALL, call)
-        yield seen
+        patch.setattr(BaseClient, API_CALL, WATCH.over(getattr(BaseClient, API_CALL)))
+        yield WATCH.seen
     if folder:
-        collect(seen, Path(folder))
+        collect(WATCH.seen, Path(folder))
 
 
 @pytest.fixture(scope="session")

@@ -188,7 +188,7 @@ def storm(aws: LocalAws) -> Iterator[Storm]:
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("batches", [4, pytest.param(200, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("batches", [3, pytest.param(200, marks=pytest.mark.deep)])
 def test_in_a_storm_each_batch_is_published_by_one_databrew_run(storm: Storm, batches: int) -> None:
     storm.aws.faults.set([{**fault, "seed": batches} for fault in STORM])
     for number in range(batches):

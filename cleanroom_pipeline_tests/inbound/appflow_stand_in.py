@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 from cleanroom_pipeline.aws.appflow import AppFlow
 from cleanroom_pipeline.aws.session import AwsSession
 from cleanroom_pipeline.local_aws.service_model import ServiceModel, check
+from cleanroom_pipeline_tests.aws_calls import WATCH
 from cleanroom_pipeline_tests.inbound.gate import Gate
 
 MODEL = ServiceModel("appflow")
@@ -171,8 +172,7 @@ class CheckedClient:
 
     def _call(self, operation: str, **params: Any) -> Mapping[str, Any]:
         model = MODEL.model.operation_model(operation)
-        assert model.input_shape is not None
-        assert check(model.input_shape, params) == [], operation
+        WATCH.look(MODEL.model, operation, params)
         answer = self._answer(operation, params)
         faults = check(model.output_shape, answer) if model.output_shape else []
         # What comes later than this botocore is let through: a state that it does not know.

@@ -1,8 +1,8 @@
 """A process that pulls through the local AWS's AppFlow, killed at one call after the other.
 
-Run as `python -m cleanroom_pipeline_tests.inbound.killed_pull ENDPOINT`. It forks a child for each
-call that a pull makes, which runs the pull's ops; what the child left undone, another child does. A
-line of JSON tells what is there then.
+Run as `python -m cleanroom_pipeline_tests.inbound.killed_pull ENDPOINT STRIDE`. It forks a child
+for every STRIDE-th call that a pull makes, which runs the pull's ops; what the child left undone,
+another child does. A line of JSON tells what is there then.
 """
 
 import json
@@ -86,12 +86,12 @@ def pull(settings: PullSettings, resources: dict[str, Any], boundary: int | None
         job.execute_in_process(resources=as_they_are(resources), instance=instance, tags=TICK)
 
 
-def main(endpoint: str) -> None:
+def main(endpoint: str, stride: int) -> None:
     """Go through all boundaries, the first time without being killed."""
     os.environ["AWS_ENDPOINT_URL"] = endpoint
     resources = prepare(AwsSession(region=REGION))
     appflow, ledger = resources["appflow"], resources["ledger"]
-    for boundary in (None, *range(MOST_BOUNDARIES)):
+    for boundary in (None, *range(0, MOST_BOUNDARIES, stride)):
         name = f"shop{boundary}".lower()
         settings = SETTINGS.model_copy(update={"connector": name, "flow": f"{name}-clicks"})
         killed = as_child(partial(pull, settings, resources, boundary))
@@ -105,4 +105,4 @@ def main(endpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))
