@@ -19,12 +19,12 @@ from cleanroom_pipeline.connector_types.appflow_pull import AppFlowPullConnector
 from cleanroom_pipeline.definitions import connector_tree
 from cleanroom_pipeline.inbound.flow_changes import Change
 from cleanroom_pipeline.inbound.flow_definitions import (
-    CONNECTOR_TAG,
     DAY_TAG,
     INBOUND_TAG,
     with_bucket,
 )
 from cleanroom_pipeline.inbound.flows import ForeignFlowError, changes_of, put_flow
+from cleanroom_pipeline.model import RESOURCE_TAG
 from cleanroom_pipeline.resources import build_resources
 from cleanroom_pipeline.status import UnknownConnectorError
 
@@ -87,7 +87,7 @@ def planned(
     found = [_planned(one, described.get(one.flow)) for one in wanted]
     for flow in listed:
         tags = flow.get("tags") or {}
-        owner = tags.get(CONNECTOR_TAG)
+        owner = tags.get(RESOURCE_TAG)
         if owner is None or tags.get(INBOUND_TAG) != bucket:
             continue
         if owner not in declared:
@@ -191,7 +191,7 @@ class FlowDesk:
         found = []
         for flow in self._listed():
             tags = flow.get("tags") or {}
-            if tags.get(INBOUND_TAG) == self.bucket and tags.get(CONNECTOR_TAG) in owners:
+            if tags.get(INBOUND_TAG) == self.bucket and tags.get(RESOURCE_TAG) in owners:
                 found.append(flow["flowName"])
         return found
 

@@ -18,6 +18,8 @@ _WORD = re.compile(r"\S+")
 _AT_SIGNS = ("@", "%40")
 
 
+# The tag by which AWS resources of ours tell their connector.
+RESOURCE_TAG = "cleanroom:connector"
 # Tags of a run: ours, and some of Dagster's own.
 CONNECTOR_TAG = "cleanroom/connector"
 ATTEMPT_TAG = "cleanroom/attempt"

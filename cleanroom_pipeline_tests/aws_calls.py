@@ -1,4 +1,6 @@
-"""Every AWS call that the pipeline makes in the tests, held against botocore's model and our list.
+"""Every boto3 call that the pipeline makes in the tests' own processes, held against its model.
+
+What a daemon does that a test starts is not seen here, nor what pyarrow reads from S3.
 
 Here: telling the pipeline's calls from the tests' own, checking, collecting. Not here: what the
 list is for: it is what the pipeline's role must be allowed (docs/aws-calls.txt).

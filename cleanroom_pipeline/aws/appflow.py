@@ -113,12 +113,6 @@ class AppFlow(dg.ConfigurableResource[Any]):
         client: AppflowClient = self.session.client("appflow")
         return client
 
-    def profile(self, name: str) -> Mapping[str, Any] | None:
-        """Return what AppFlow tells of a connector profile, which holds no credentials."""
-        answer = self.client.describe_connector_profiles(connectorProfileNames=[name])
-        found = answer.get("connectorProfileDetails", [])
-        return next((one for one in found if one.get("connectorProfileName") == name), None)
-
     def delete_profile(self, profile: str) -> bool:
         """Delete a connector profile; False if there is none. AppFlowInUseError if it is used."""
         try:
@@ -184,10 +178,6 @@ class AppFlow(dg.ConfigurableResource[Any]):
             if not answer.get("nextToken"):
                 return tuple(found)
             page = {"nextToken": answer["nextToken"]}
-
-    def tags(self, arn: str) -> dict[str, str]:
-        """Return the tags of a flow or a connector profile."""
-        return dict(self.client.list_tags_for_resource(resourceArn=arn).get("tags", {}))
 
     def start(self, flow: str, client_token: str) -> Started:
         """Start the flow, once per token (AppFlow knows it for 8 hours), and return its answer.

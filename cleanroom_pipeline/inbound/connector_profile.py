@@ -242,11 +242,3 @@ def create_profile_request(
         "connectorType": "CustomConnector",
         "connectorLabel": CONNECTOR_LABEL,
     }
-
-
-def delete_profile_request(profile: str) -> dict[str, Any]:
-    """Return the arguments of DeleteConnectorProfile.
-
-    Not forced: AppFlow then refuses, with a ConflictException, to delete what a flow still uses.
-    """
-    return {"connectorProfileName": profile, "forceDelete": False}

@@ -12,15 +12,15 @@ from datetime import date
 from typing import Any
 
 from cleanroom_pipeline.inbound.windows import A_DAY, milliseconds
+from cleanroom_pipeline.model import RESOURCE_TAG
 
 CUSTOM = "CustomConnector"
 MARKETING_CLOUD = "SalesforceMarketingCloud"
 MARKETING_CLOUD_API = "v1"
 
-CONNECTOR_TAG = "cleanroom:connector"
 INBOUND_TAG = "cleanroom:inbound"
 DAY_TAG = "cleanroom:day"
-"""Tags of our flows: whose a flow is, which bucket it writes to, and of which day, if of one."""
+"""Tags of our flows beside the connector: which bucket one writes to, of which day, if of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def flow_definition(spec: FlowSpec) -> dict[str, Any]:
             {"connectorType": "S3", "destinationConnectorProperties": {"S3": destination}}
         ],
         "tasks": [*_filters(known, spec.filters), *_mapping(known, spec.fields)],
-        "tags": {CONNECTOR_TAG: spec.connector},
+        "tags": {RESOURCE_TAG: spec.connector},
     }
 
 

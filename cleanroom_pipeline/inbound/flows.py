@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cleanroom_pipeline.inbound.flow_changes import Change, flow_changes, update_of
-from cleanroom_pipeline.inbound.flow_definitions import CONNECTOR_TAG
+from cleanroom_pipeline.model import RESOURCE_TAG
 
 
 class ForeignFlowError(RuntimeError):
@@ -51,8 +51,8 @@ class Done:
 
 def changes_of(wanted: Mapping[str, Any], described: Mapping[str, Any]) -> tuple[Change, ...]:
     """Return the changes that an update makes; ForeignFlowError where the flow is not ours."""
-    owner = (described.get("tags") or {}).get(CONNECTOR_TAG)
-    if owner not in {None, wanted["tags"][CONNECTOR_TAG]}:
+    owner = (described.get("tags") or {}).get(RESOURCE_TAG)
+    if owner not in {None, wanted["tags"][RESOURCE_TAG]}:
         raise ForeignFlowError(
             f"Flow {wanted['flowName']} is tagged as one of connector {owner}: it is left alone. "
             "Rename one of the two connectors."

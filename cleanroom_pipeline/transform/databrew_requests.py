@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cleanroom_pipeline.external_runs import States
-from cleanroom_pipeline.model import BATCH_ID
+from cleanroom_pipeline.model import BATCH_ID, RESOURCE_TAG
 from cleanroom_pipeline.recipe.files import FileFormat
 
 # botocore's DataBrew model, shape JobRunState; a test holds this against it.
@@ -21,7 +21,6 @@ JOB_RUN_STATES = States(
 ADOPTABLE_STATES = frozenset({"STARTING", "RUNNING"})
 
 PARITY_SUFFIX = "-parity"
-CONNECTOR_TAG = "cleanroom:connector"
 BATCH_TAG = "cleanroom:batch"
 
 FORMATS: dict[str, str] = {"csv": "CSV", "jsonl": "JSON", "parquet": "PARQUET"}
@@ -54,7 +53,7 @@ def is_recipe_of(connector: str, name: str) -> bool:
 def tags_of(connector: str, own: Mapping[str, str], batch_id: str | None = None) -> dict[str, str]:
     """Return the tags of what we make: the connector's own, and what tells whose it is."""
     batch = {BATCH_TAG: batch_id} if batch_id else {}
-    return {**own, CONNECTOR_TAG: connector, **batch}
+    return {**own, RESOURCE_TAG: connector, **batch}
 
 
 def reads_as_they_are(

@@ -14,7 +14,6 @@ from cleanroom_pipeline.inbound.connector_profile import (
     CredentialsError,
     InsecureUrlError,
     create_profile_request,
-    delete_profile_request,
     read_credentials,
     token_request,
     token_url,
@@ -84,12 +83,6 @@ def test_a_creation_is_the_update_and_says_which_connector() -> None:
         "connectorLabel": "SalesforceMarketingCloud",
     }
     assert faults("CreateConnectorProfile", request) == []
-
-
-def test_a_deletion_leaves_what_a_flow_uses() -> None:
-    request = delete_profile_request("sfmc-profile")
-    assert request == {"connectorProfileName": "sfmc-profile", "forceDelete": False}
-    assert faults("DeleteConnectorProfile", request) == []
 
 
 def test_our_limits_are_appflows() -> None:
